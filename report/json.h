@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * json.h - building and printing JSON. json.c is the only file that knows which library does it.
+ *
+ * Integers stay exact up to 2^63-1. Strings may hold any bytes: what is not valid UTF-8 is replaced
+ * by U+FFFD before it gets near the library, so that a hostile path cannot make a report vanish.
+ * A value given to json_set or json_append is owned by its container from then on.
+ */
+#ifndef HEAPRAY_JSON_H
+#define HEAPRAY_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct json; /* a value */
+
+#define JSON_UNKNOWN UINT64_MAX /* json_set_bytes prints it as null: not known, which is not 0 */
+
+struct json *json_object(void);
+struct json *json_array(void);
+struct json *json_string(const char *text); /* NULL gives null */
+struct json *json_integer(int64_t value);
+struct json *json_real(double value);
+struct json *json_bool(bool value);
+struct json *json_null(void);
+
+void json_set(struct json *object, const char *key, struct json *value);
+void json_set_string(struct json *object, const char *key, const char *text);
+void json_set_integer(struct json *object, const char *key, int64_t value);
+void json_set_bytes(struct json *object, const char *key, uint64_t value); /* JSON_UNKNOWN: null */
+void json_set_real(struct json *object, const char *key, double value);
+void json_set_bool(struct json *object, const char *key, bool value);
+void json_append(struct json *array, struct json *value);
+
+/* Prints with a newline at the end and frees the value. Keys keep the order they were set in. */
+void json_print(struct json *value, FILE *out);
+
+/* For reading (snapshots, tests): all return a neutral value when the shape is not as asked. */
+struct json *json_parse(const char *text, size_t length, char *error, size_t error_size);
+const struct json *json_get(const struct json *object, const char *key);
+const struct json *json_at(const struct json *array, size_t index);
+size_t json_length(const struct json *array);
+int64_t json_to_integer(const struct json *value);
+double json_to_real(const struct json *value);
+const char *json_to_string(const struct json *value);
+void json_free(struct json *value);
+
+#endif
