@@ -51,6 +51,3 @@ $(B)/report/%.o: report/%.c | $(DEPS_STAMP)
 
 -include $(SHIM_OBJ:.o=.d) $(REPORT_OBJ:.o=.d)
 
-include mk/deps.mk
-include mk/check.mk
-include mk/install.mk
