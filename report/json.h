@@ -14,6 +14,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* jansson has functions of these names: ours get symbols of their own. */
+#define json_object heapray_json_object
+#define json_array heapray_json_array
+#define json_string heapray_json_string
+#define json_integer heapray_json_integer
+#define json_real heapray_json_real
+#define json_null heapray_json_null
+
 struct json; /* a value */
 
 #define JSON_UNKNOWN UINT64_MAX /* json_set_bytes prints it as null: not known, which is not 0 */
@@ -33,8 +41,11 @@ void json_set_bytes(struct json *object, const char *key, uint64_t value); /* JS
 void json_set_real(struct json *object, const char *key, double value);
 void json_set_bool(struct json *object, const char *key, bool value);
 void json_append(struct json *array, struct json *value);
+/* One more owner of the same value: what many rows hold is built, and turned into text, once. */
+struct json *json_share(struct json *value);
 
-/* Prints with a newline at the end and frees the value. Keys keep the order they were set in. */
+/* Prints with a newline at the end and frees the value. Keys keep the order they were set in; each
+ * element of an outer array has a line of its own. */
 void json_print(struct json *value, FILE *out);
 
 /* For reading (snapshots, tests): all return a neutral value when the shape is not as asked. */

@@ -3,7 +3,9 @@
  * options.h - what every command takes: TARGET, --json, --dir, --one, --limit, --color, --bytes.
  *
  * A command declares its own options in an argp_option table and adds options_argp as a child, whose
- * input is its struct options. Usage errors exit with 2.
+ * input is its struct options (set child_inputs[0] at ARGP_KEY_INIT). Usage errors exit with 2.
+ * options_argp takes the first word as TARGET. argp asks the command before its child: one that takes
+ * a second word returns ARGP_ERR_UNKNOWN to ARGP_KEY_ARG as long as target is NULL.
  */
 #ifndef HEAPRAY_OPTIONS_H
 #define HEAPRAY_OPTIONS_H

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * json.c - JSON by jansson, the only file that knows it. A struct json is one of its values.
+ *
+ * Printing is our own, for one reason: a report of 100,000 stacks holds the same frames over and
+ * over. A value with several owners is turned into text once and copied from then on. Elements of
+ * the outer arrays have a line of their own, so that grep and diff are of use.
+ */
+#include "json.h"
+
+#include "xalloc.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <uthash.h>
+
+/* The names json.h lends us are the library's in this file; ours are written out. */
+#undef json_object
+#undef json_array
+#undef json_string
+#undef json_integer
+#undef json_real
+#undef json_null
+#include <jansson.h>
+
+static json_t *in(const struct json *value)
+{
+	return (json_t *)value;
+}
+
+static struct json *out(json_t *value)
+{
+	return xalloc_check(value);
+}
+
+/* ---- making -------------------------------------------------------------------------------- */
+
+/* The length of the valid UTF-8 sequence at p, 0 when it is none: no overlong forms, no surrogates. */
+static size_t sequence(const unsigned char *p)
+{
+	const unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+	const unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+	const size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (length > 1 && (p[1] < low || p[1] > high))
+		return 0;
+	for (size_t i = 2; i < length; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return length;
+}
+
+struct json *heapray_json_string(const char *text)
+{
+	if (!text)
+		return out(json_null());
+	char *clean = xcalloc(strlen(text) * 3 + 1, 1), *to = clean;
+	for (const unsigned char *p = (const unsigned char *)text; *p;) {
+		const size_t length = sequence(p);
+		to = length ? mempcpy(to, p, length) : mempcpy(to, "\xef\xbf\xbd", 3);
+		p += length ? length : 1;
+	}
+	json_t *value = json_string_nocheck(clean);
+	free(clean);
+	return out(value);
+}
+
+struct json *heapray_json_object(void)
+{
+	return out(json_object());
+}
+
+struct json *heapray_json_array(void)
+{
+	return out(json_array());
+}
+
+struct json *heapray_json_integer(int64_t value)
+{
+	return out(json_integer(value));
+}
+
+struct json *heapray_json_real(double value)
+{
+	return out(isfinite(value) ? json_real(value) : json_null());
+}
+
+struct json *json_bool(bool value)
+{
+	return out(json_boolean(value));
+}
+
+struct json *heapray_json_null(void)
+{
+	return out(json_null());
+}
+
+struct json *json_share(struct json *value)
+{
+	return out(json_incref(in(value)));
+}
+
+void json_set(struct json *object, const char *key, struct json *value)
+{
+	json_object_set_new_nocheck(in(object), key, in(value));
+}
+
+void json_set_string(struct json *object, const char *key, const char *text)
+{
+	json_set(object, key, heapray_json_string(text));
+}
+
+void json_set_integer(struct json *object, const char *key, int64_t value)
+{
+	json_set(object, key, heapray_json_integer(value));
+}
+
+void json_set_bytes(struct json *object, const char *key, uint64_t value)
+{
+	if (value == JSON_UNKNOWN)
+		json_set(object, key, heapray_json_null());
+	else
+		json_set_integer(object, key, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+}
+
+void json_set_real(struct json *object, const char *key, double value)
+{
+	json_set(object, key, heapray_json_real(value));
+}
+
+void json_set_bool(struct json *object, const char *key, bool value)
+{
+	json_set(object, key, json_bool(value));
+}
+
+void json_append(struct json *array, struct json *value)
+{
+	json_array_append_new(in(array), in(value));
+}
+
+/* ---- printing ------------------------------------------------------------------------------ */
+
+#define LINES_TO_DEPTH 2 /* {"rows":[ has depth 2: its elements start on a new line */
+
+struct buffer {
+	char *text;
+	size_t length, capacity;
+};
+
+struct printed { /* text of a value with several owners */
+	const json_t *value;
+	size_t at, length;
+	UT_hash_handle hh;
+};
+
+struct printer {
+	struct buffer buffer;
+	struct printed *shared;
+};
+
+static char *room(struct buffer *b, size_t more)
+{
+	if (b->capacity - b->length < more) {
+		b->capacity = (b->capacity + more) * 2;
+		b->text = xreallocarray(b->text, b->capacity, 1);
+	}
+	return b->text + b->length;
+}
+
+static void put(struct buffer *b, const char *text, size_t length)
+{
+	memcpy(room(b, length), text, length);
+	b->length += length;
+}
+
+static void put_string(struct buffer *b, const char *text, size_t length)
+{
+	char *start = room(b, length * 6 + 2), *to = start;
+
+	*to++ = '"';
+	for (size_t i = 0; i < length; i++) {
+		const unsigned char c = text[i];
+		if (c == '"' || c == '\\') {
+			*to++ = '\\';
+			*to++ = c;
+		} else if (c < 0x20 || c == 0x7f) {
+			to += sprintf(to, "\\u%04x", c);
+		} else {
+			*to++ = c;
+		}
+	}
+	*to++ = '"';
+	b->length += to - start;
+}
+
+static void put_integer(struct buffer *b, int64_t value)
+{
+	char digits[24], *p = digits + sizeof(digits);
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	do
+		*--p = '0' + rest % 10;
+	while (rest /= 10);
+	if (value < 0)
+		*--p = '-';
+	put(b, p, digits + sizeof(digits) - p);
+}
+
+static void print_value(struct printer *printer, const json_t *value, unsigned depth);
+
+static void print_object(struct printer *printer, json_t *object, unsigned depth)
+{
+	struct buffer *b = &printer->buffer;
+	const char *key, *separator = "{";
+	json_t *member;
+
+	json_object_foreach(object, key, member) {
+		put(b, separator, 1);
+		put_string(b, key, strlen(key));
+		put(b, ":", 1);
+		print_value(printer, member, depth + 1);
+		separator = ",";
+	}
+	put(b, *separator == '{' ? "{}" : "}", *separator == '{' ? 2 : 1);
+}
+
+static void print_array(struct printer *printer, const json_t *array, unsigned depth)
+{
+	struct buffer *b = &printer->buffer;
+	const size_t count = json_array_size(array);
+	const bool lines = depth < LINES_TO_DEPTH && count > 0 && !json_is_number(json_array_get(array, 0));
+
+	put(b, "[", 1);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			put(b, ",", 1);
+		if (lines)
+			put(b, "\n", 1);
+		print_value(printer, json_array_get(array, i), depth + 1);
+	}
+	put(b, "]", 1);
+}
+
+static void print_bare(struct printer *printer, const json_t *value, unsigned depth)
+{
+	struct buffer *b = &printer->buffer;
+
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		print_object(printer, (json_t *)value, depth);
+		return;
+	case JSON_ARRAY:
+		print_array(printer, value, depth);
+		return;
+	case JSON_STRING:
+		put_string(b, json_string_value(value), json_string_length(value));
+		return;
+	case JSON_INTEGER:
+		put_integer(b, json_integer_value(value));
+		return;
+	case JSON_REAL:
+		b->length += snprintf(room(b, 40), 40, "%.17g", json_real_value(value));
+		return;
+	case JSON_TRUE:
+		put(b, "true", 4);
+		return;
+	case JSON_FALSE:
+		put(b, "false", 5);
+		return;
+	case JSON_NULL:
+		put(b, "null", 4);
+	}
+}
+
+static void print_value(struct printer *printer, const json_t *value, unsigned depth)
+{
+	struct buffer *b = &printer->buffer;
+	struct printed *known;
+
+	/* true, false and null are the library's own, shared by all: not worth a look-up. */
+	if (value->refcount < 2 || !(json_is_object(value) || json_is_array(value))) {
+		print_bare(printer, value, depth);
+		return;
+	}
+	HASH_FIND_PTR(printer->shared, &value, known);
+	if (known) {
+		room(b, known->length);
+		put(b, b->text + known->at, known->length);
+		return;
+	}
+	known = xcalloc(1, sizeof(*known));
+	known->value = value;
+	known->at = b->length;
+	print_bare(printer, value, LINES_TO_DEPTH); /* inside a row: no lines of its own */
+	known->length = b->length - known->at;
+	HASH_ADD_PTR(printer->shared, value, known);
+}
+
+void json_print(struct json *value, FILE *file)
+{
+	struct printer printer = {0};
+	struct printed *known, *next;
+
+	print_value(&printer, in(value), 0);
+	put(&printer.buffer, "\n", 1);
+	fwrite(printer.buffer.text, 1, printer.buffer.length, file);
+	free(printer.buffer.text);
+	HASH_ITER(hh, printer.shared, known, next) {
+		HASH_DEL(printer.shared, known);
+		free(known);
+	}
+	json_free(value);
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+struct json *json_parse(const char *text, size_t length, char *error, size_t error_size)
+{
+	json_error_t why;
+	json_t *value = json_loadb(text, length, JSON_ALLOW_NUL, &why);
+
+	if (!value && error)
+		snprintf(error, error_size, "line %d: %s", why.line, why.text);
+	return (struct json *)value;
+}
+
+const struct json *json_get(const struct json *object, const char *key)
+{
+	return (const struct json *)json_object_get(in(object), key);
+}
+
+const struct json *json_at(const struct json *array, size_t index)
+{
+	return (const struct json *)json_array_get(in(array), index);
+}
+
+size_t json_length(const struct json *array)
+{
+	return json_array_size(in(array));
+}
+
+int64_t json_to_integer(const struct json *value)
+{
+	return json_integer_value(in(value));
+}
+
+double json_to_real(const struct json *value)
+{
+	return json_number_value(in(value));
+}
+
+const char *json_to_string(const struct json *value)
+{
+	const char *text = json_string_value(in(value));
+
+	return text ? text : "";
+}
+
+void json_free(struct json *value)
+{
+	json_decref(in(value));
+}
