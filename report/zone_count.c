@@ -4,15 +4,14 @@
  */
 #include "zone_count.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "xalloc.h"
 
-static bool add_size(struct zone_sizes *sizes, uint64_t bytes, uint64_t count)
+static void add_size(struct zone_sizes *sizes, uint64_t bytes, uint64_t count)
 {
 	size_t i = 0;
 
 	if (count == 0)
-		return true;
+		return;
 	sizes->count += count;
 	sizes->bytes += bytes * count;
 	for (size_t low = 0, high = sizes->length; low < high; i = low) {
@@ -24,20 +23,12 @@ static bool add_size(struct zone_sizes *sizes, uint64_t bytes, uint64_t count)
 	}
 	if (i < sizes->length && sizes->rows[i].bytes == bytes) {
 		sizes->rows[i].count += count;
-		return true;
+		return;
 	}
-	if (sizes->length == sizes->room) {
-		const size_t room = 2 * sizes->room + 16;
-		struct zone_size *rows = realloc(sizes->rows, room * sizeof(*rows));
-		if (!rows)
-			return false;
-		sizes->rows = rows;
-		sizes->room = room;
-	}
+	xgrow(sizes->rows, sizes->length, sizes->room);
 	memmove(&sizes->rows[i + 1], &sizes->rows[i], (sizes->length - i) * sizeof(sizes->rows[0]));
 	sizes->rows[i] = (struct zone_size){bytes, count};
 	sizes->length++;
-	return true;
 }
 
 static unsigned count_bits(const struct zone_cursor *item)
@@ -79,31 +70,29 @@ static void count_chunks(const struct zone_head *head, const struct zone_cursor 
 		slot->sparse_pages++;
 }
 
-static bool sum_slots(const struct zone_head *head, struct zone_counts *counts)
+static void sum_slots(const struct zone_head *head, struct zone_counts *counts)
 {
 	for (unsigned i = 0; i < head->slots; i++) {
 		struct zone_slot *slot = &counts->slots[i];
 		slot->size = 1ull << (head->min_shift + i);
-		if (!add_size(&counts->used, slot->size, slot->used) ||
-			!add_size(&counts->free, slot->size, slot->chunks - slot->used))
-			return false;
+		add_size(&counts->used, slot->size, slot->used);
+		add_size(&counts->free, slot->size, slot->chunks - slot->used);
 		if (slot->pages == 0)
 			continue;
 		const uint64_t a_page = (slot->chunks - slot->own) / slot->pages, used = slot->used - slot->own;
 		slot->spare_pages = slot->pages - (used + a_page - 1) / a_page;
 	}
-	return add_size(&counts->free, zone_page_size(head), counts->pages_free);
+	add_size(&counts->free, zone_page_size(head), counts->pages_free);
 }
 
-int zone_count(const struct zone_copy *copy, struct zone_counts *counts)
+void zone_count(const struct zone_copy *copy, struct zone_counts *counts)
 {
 	const struct zone_head *head = &copy->head;
 	struct zone_cursor item = {0};
-	bool room = true;
 
 	memset(counts, 0, sizeof(*counts));
 	counts->pages = head->page_count;
-	while (room && zone_next(copy, &item)) {
+	while (zone_next(copy, &item)) {
 		switch (item.kind) {
 		case ZONE_ITEM_FREE:
 			counts->pages_free += item.pages;
@@ -113,7 +102,7 @@ int zone_count(const struct zone_copy *copy, struct zone_counts *counts)
 			break;
 		case ZONE_ITEM_RUN:
 			counts->run_pages += item.pages;
-			room = add_size(&counts->used, item.pages << head->page_shift, 1);
+			add_size(&counts->used, item.pages << head->page_shift, 1);
 			break;
 		case ZONE_ITEM_CHUNKS:
 			count_chunks(head, &item, counts);
@@ -123,10 +112,7 @@ int zone_count(const struct zone_copy *copy, struct zone_counts *counts)
 			break;
 		}
 	}
-	if (room && sum_slots(head, counts))
-		return 0;
-	zone_counts_free(counts);
-	return -1;
+	sum_slots(head, counts);
 }
 
 void zone_counts_free(struct zone_counts *counts)

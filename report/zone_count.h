@@ -37,8 +37,8 @@ struct zone_counts {
 	uint64_t torn;                /* descriptors that made no sense */
 };
 
-/* Walks the copy once. Returns 0, or -1 out of memory. Free with zone_counts_free. */
-int zone_count(const struct zone_copy *copy, struct zone_counts *counts);
+/* Walks the copy once. Free with zone_counts_free. */
+void zone_count(const struct zone_copy *copy, struct zone_counts *counts);
 void zone_counts_free(struct zone_counts *counts);
 
 /* Compares a walk with the pool's own books: NULL when all agree, else what differs. */

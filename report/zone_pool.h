@@ -86,6 +86,8 @@ struct zone_cursor {
 	size_t next_bitmap;
 };
 bool zone_next(const struct zone_copy *copy, struct zone_cursor *cursor);
+/* Bytes of an item that are used: all, none, or those of its used chunks. */
+uint64_t zone_item_used(const struct zone_head *head, const struct zone_cursor *item);
 
 static inline bool zone_chunk_used(const struct zone_cursor *item, unsigned chunk)
 {

@@ -76,6 +76,22 @@ bool zone_next(const struct zone_copy *copy, struct zone_cursor *cursor)
 	return true;
 }
 
+uint64_t zone_item_used(const struct zone_head *head, const struct zone_cursor *item)
+{
+	uint64_t used = 0;
+
+	switch (item->kind) {
+	case ZONE_ITEM_FREE:
+		return 0;
+	case ZONE_ITEM_CHUNKS:
+		for (unsigned i = 0; i < item->chunks; i++)
+			used += zone_chunk_used(item, i);
+		return used * item->chunk_size;
+	default:
+		return item->pages << head->page_shift;
+	}
+}
+
 bool zone_free_list(const struct zone_copy *copy, uint64_t *runs, uint64_t *pages)
 {
 	const struct zone_head *head = &copy->head;
