@@ -38,6 +38,11 @@ struct family {
  * that run the same executable. Returns 0, or -1 with the error printed.
  */
 int family_open(const struct options *options, struct family *family);
+/*
+ * Every watched process, ended ones too if asked for, and what they forked that runs their executable
+ * without being watched (segment NULL). `parent` is whose child it is shown as. Returns 0 or -1.
+ */
+int family_all(const struct options *options, bool ended, struct family *family);
 void family_close(struct family *family);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 struct quality {
+	size_t watched;         /* members that have a segment */
 	uint64_t sampled_bytes; /* JSON_UNKNOWN: exact, nothing is sampled */
 	uint64_t lost[HR_LOST_COUNT];
 	uint64_t unknown_frees;

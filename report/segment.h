@@ -2,10 +2,11 @@
 /*
  * segment.h - a checked private copy of one segment.
  *
- * Everything in the file is hostile. After segment_read the rows are in our own memory and hold:
- * a node's parent is below its own index, its module and a site's node and domain are rows that
- * exist (a row that breaks this was made harmless and counted in `repaired`). Row arrays are never
- * NULL-dereferenced by index < count. Strings go through segment_string.
+ * Everything in the file is hostile. When it was read, the rows are in our own memory and these hold:
+ * a node's parent is below its own index and no stack is deeper than SEGMENT_MAX_DEPTH; a node's
+ * module, a site's node and domain, a mapping's domain are rows that exist. What breaks a rule is not
+ * a segment: it is refused, whole. Counters may be in flight, so sums can be off by a moment's events.
+ * Strings are reached through segment_string alone.
  */
 #ifndef HEAPRAY_SEGMENT_READER_H
 #define HEAPRAY_SEGMENT_READER_H
@@ -17,10 +18,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define SEGMENT_MAX_DEPTH 1024
+
 struct segment {
 	char *path;              /* for messages and `ps` */
 	uint64_t device, inode, bytes; /* bytes: what the file takes */
 	uid_t owner;
+	bool quiet;              /* say nothing about faults of its header */
 	struct hr_header header; /* a copy */
 	uint64_t read_ns;        /* CLOCK_MONOTONIC when it was read */
 
@@ -37,14 +41,14 @@ struct segment {
 	struct hr_ledger_row *ledger;
 	size_t module_count, node_count, site_count, domain_count, mapping_count, zone_count, thread_count, string_bytes,
 		point_count, mark_count, ledger_count;
-	uint64_t repaired;       /* rows that broke a rule and were made harmless */
 };
 
-/* Reads an open file (the descriptor stays the caller's). NULL, with the error printed unless quiet. */
-struct segment *segment_read(int fd, const char *path, bool quiet);
-/* The header alone, checked: rows are empty. For listing many. */
+/*
+ * Reads the header of an open file and checks it; the rows are empty. The descriptor stays the caller's.
+ * NULL, with the error printed unless quiet. `path` is for people.
+ */
 struct segment *segment_read_header(int fd, const char *path, bool quiet);
-/* Reads the rows of one that has its header alone. Returns 0, or -1 with the error printed. */
+/* Then the rows, and the header once more. Returns 0, or -1 with the error printed. */
 int segment_read_rows(struct segment *segment, int fd);
 void segment_free(struct segment *segment);
 
