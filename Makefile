@@ -1,35 +1,69 @@
-# heapray: `make` builds build/heapray and build/libheapray.so; `make demo`, `make test`; `make help` lists the rest.
+# heapray: `make` builds build/heapray and build/libheapray.so; `make demo` shows it; `make test` tests it.
+# `make help` lists the rest.
 #
-# On a bare Debian machine every target first runs `deps`: as root it installs what is missing, otherwise it
-# prints the one line to run.
+# Each target sees to the Debian packages it needs: as root it installs what is missing, otherwise it prints
+# the one line to run (.ci/deps). Where the libraries come from elsewhere: `make DEPS=no`.
 
 PREFIX ?= /usr/local
-CC ?= gcc
 VERSION := 0.1.0
 B := build
 
-WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
-BASE_CFLAGS := -std=gnu11 -g -O2 $(WARN) -Iinclude -DHEAPRAY_VERSION='"$(VERSION)"' -MMD -MP
+WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wno-unused-parameter
+WARN_C := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
+BASE_CFLAGS := -std=gnu11 -g -O2 $(WARN_C) -Iinclude -DHEAPRAY_VERSION='"$(VERSION)"' -MMD -MP
 
 # What runs inside somebody else's malloc: no libc surprises, no lazy binding, TLS that never allocates.
 SHIM_CFLAGS := $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
-	-fno-builtin-realloc -fno-builtin-free -fno-stack-protector -fno-optimize-sibling-calls -Ishim
+	-fno-builtin-realloc -fno-builtin-free -fno-stack-protector -fno-optimize-sibling-calls -D_GNU_SOURCE -Ishim
 SHIM_LDFLAGS := -shared -Wl,-soname,libheapray.so -Wl,-z,defs,-z,relro,-z,now,-z,nodelete,-z,initfirst \
 	-Wl,--version-script=shim/shim.map
 REPORT_CFLAGS := $(BASE_CFLAGS) -Ireport -D_GNU_SOURCE
 REPORT_LIBS := -ldw -lelf -liberty -ljansson -lz -lncursesw -lmicrohttpd -lm
 
-SHIM_SRC := $(wildcard shim/*.c)
-REPORT_SRC := $(wildcard report/*.c)
-SHIM_OBJ := $(SHIM_SRC:%.c=$(B)/%.o)
-REPORT_OBJ := $(REPORT_SRC:%.c=$(B)/%.o)
+SHIM_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard shim/*.c))
+REPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard report/*.c))
+PRODUCT := $(B)/libheapray.so $(B)/heapray
 
-# `make` says what it does in a few words; V=1 shows the commands.
+# `make` says what it does in a few words; `make V=1` shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 .PHONY: all help
-all: deps $(B)/libheapray.so $(B)/heapray
+all: $(PRODUCT)
+
+help:
+	@printf '%s\n' \
+	'make               build/heapray and build/libheapray.so' \
+	'make demo          a real nginx with Lua under the shim, and what heapray says of it (under a minute)' \
+	'make test          all tests but the slow ones (under six minutes); ONLY=word runs those whose name has it' \
+	'make test-long     all tests' \
+	'make bench         what it costs, against other tools; BENCH=word, RUNS=n' \
+	'make check-layers  who may include whom, exports, imports' \
+	'make lint          cppcheck, clang-tidy, clang-format, as far as they are there' \
+	'make install       into PREFIX (/usr/local), below DESTDIR' \
+	'make deps          the Debian packages for all of these, as root' \
+	'make clean'
+
+# ---- packages ------------------------------------------------------------------------------------------
+
+BUILD_PACKAGES := libc6-dev libunwind-dev uthash-dev libdw-dev libelf-dev libiberty-dev libjansson-dev zlib1g-dev \
+	libncurses-dev libmicrohttpd-dev
+NGINX_PACKAGES := nginx libnginx-mod-http-lua libluajit2-5.1-dev wrk curl ca-certificates procps jq
+ALLOCATOR_PACKAGES := libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
+TEST_PACKAGES := $(NGINX_PACKAGES) $(ALLOCATOR_PACKAGES) check g++ heaptrack redis-server redis-tools memcached sqlite3 \
+	lua5.4 python3-minimal musl-tools binutils util-linux
+BENCH_PACKAGES := libgoogle-perftools4 python3
+
+deps-build: WANTED := $(BUILD_PACKAGES)
+deps-demo: WANTED := $(BUILD_PACKAGES) $(NGINX_PACKAGES)
+deps-test: WANTED := $(BUILD_PACKAGES) $(TEST_PACKAGES)
+deps-bench deps: WANTED := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
+
+.PHONY: deps deps-build deps-demo deps-test deps-bench
+deps deps-build deps-demo deps-test deps-bench:
+	$(if $(filter no,$(DEPS)),,@.ci/deps $(WANTED))
+
+# ---- the two products ----------------------------------------------------------------------------------
 
 $(B)/libheapray.so: $(SHIM_OBJ) shim/shim.map
 	$(call say,LINK,$@)
@@ -39,15 +73,108 @@ $(B)/heapray: $(REPORT_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $(REPORT_OBJ) $(REPORT_LIBS)
 
-$(B)/shim/%.o: shim/%.c | $(DEPS_STAMP)
+$(B)/shim/%.o: shim/%.c | deps-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(SHIM_CFLAGS) -c -o $@ $<
 
-$(B)/report/%.o: report/%.c | $(DEPS_STAMP)
+$(B)/report/%.o: report/%.c | deps-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(REPORT_CFLAGS) -c -o $@ $<
 
--include $(SHIM_OBJ:.o=.d) $(REPORT_OBJ:.o=.d)
+.PHONY: install clean
+install: $(PRODUCT)
+	install -D -m 755 $(B)/heapray $(DESTDIR)$(PREFIX)/bin/heapray
+	install -D -m 755 $(B)/libheapray.so $(DESTDIR)$(PREFIX)/lib/heapray/libheapray.so
+	install -D -m 644 report/heapray.1 $(DESTDIR)$(PREFIX)/share/man/man1/heapray.1
+	$(if $(wildcard include/heapray.h),install -D -m 644 include/heapray.h $(DESTDIR)$(PREFIX)/include/heapray.h)
 
+clean:
+	rm -rf $(B)
+
+# ---- tests ---------------------------------------------------------------------------------------------
+#
+# tests/unit/test_X.c        Check, linked with the reporter but its main
+# tests/unit/test_shim_X.c   Check, linked with the shim but its hooks
+# tests/programs/            one behaviour each; the scripts of tests/integration run them
+
+UNIT_SHIM := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_shim_*.c))
+UNIT_REPORT := $(filter-out $(UNIT_SHIM),$(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c)))
+LIBRARIES := $(patsubst %.c,$(B)/%.so,$(wildcard tests/programs/lib*.c))
+PROGRAMS := $(patsubst %.c,$(B)/%,$(filter-out tests/programs/lib%,$(wildcard tests/programs/*.c))) \
+	$(patsubst %.cc,$(B)/%,$(wildcard tests/programs/*.cc))
+BENCH_PROGRAMS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+
+CHECK_LIBS := -lcheck -lsubunit -lpthread -lrt -lm
+# Their stacks are what is tested: nothing inlined, merged or tail-called away.
+PROGRAM_CFLAGS = -g -O1 $(WARN) -fno-inline -fno-ipa-icf -fno-ipa-cp -fno-optimize-sibling-calls -fno-builtin -Itests/programs -MMD -MP -MF $@.d
+PROGRAM_LIBS := -lpthread -ldl
+
+# What `make test` builds besides the products.
+TEST_LINKED := $(UNIT_REPORT) $(UNIT_SHIM) $(PROGRAMS) $(LIBRARIES)
+
+$(UNIT_REPORT): $(B)/tests/unit/%: tests/unit/%.c $(filter-out %/main.o,$(REPORT_OBJ)) | deps-test
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(REPORT_CFLAGS) -Itests/unit -Wno-missing-prototypes -MF $@.d -o $@ $(filter %.c %.o,$^) $(CHECK_LIBS) $(REPORT_LIBS)
+
+$(UNIT_SHIM): $(B)/tests/unit/%: tests/unit/%.c $(filter-out $(B)/shim/hooks%.o,$(SHIM_OBJ)) | deps-test
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(BASE_CFLAGS) -Ishim -Itests/unit -D_GNU_SOURCE -Wno-missing-prototypes -MF $@.d -o $@ $(filter %.c %.o,$^) $(CHECK_LIBS) -ldl
+
+$(B)/tests/programs/%: tests/programs/%.c | deps-test
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(PROGRAM_CFLAGS) -o $@ $< $(PROGRAM_LIBS)
+
+$(B)/tests/programs/lib%.so: tests/programs/lib%.c | deps-test
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(PROGRAM_CFLAGS) -fPIC -shared -o $@ $< $(PROGRAM_LIBS)
+
+$(B)/tests/programs/%: tests/programs/%.cc | deps-test
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) -std=gnu++17 -D_GNU_SOURCE $(PROGRAM_CFLAGS) -o $@ $< $(PROGRAM_LIBS)
+
+$(B)/tests/programs/newonly: PROGRAM_CFLAGS += -Wno-sized-deallocation
+
+# A program with thousands of different call sites, so that no cache of an unwinder holds them all.
+$(B)/tests/programs/dlphdr $(B)/tests/programs/busy: $(B)/tests/programs/callsites.h
+$(B)/tests/programs/dlphdr $(B)/tests/programs/busy: PROGRAM_CFLAGS += -I$(B)/tests/programs
+$(B)/tests/programs/callsites.h: tests/programs/callsites.sh
+	@mkdir -p $(@D)
+	$(Q)sh $< >$@
+
+$(B)/tests/bench/%: tests/bench/%.c | deps-bench
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O2 $(WARN) -fno-builtin -fno-optimize-sibling-calls -MMD -MP -MF $@.d -o $@ $< $(PROGRAM_LIBS)
+
+.PHONY: test test-long demo bench programs
+programs: $(PROGRAMS) $(LIBRARIES)
+
+test: deps-test $(PRODUCT) $(TEST_LINKED)
+	@tests/run.sh $(ONLY)
+
+test-long: deps-test $(PRODUCT) $(TEST_LINKED)
+	@tests/run.sh --long $(ONLY)
+
+demo: deps-demo $(PRODUCT)
+	@examples/nginx/demo.sh
+
+bench: deps-bench $(PRODUCT) $(BENCH_PROGRAMS)
+	@tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH)
+
+# ---- rules of the house --------------------------------------------------------------------------------
+
+.PHONY: check-layers lint
+check-layers: $(B)/libheapray.so
+	@tests/check-layers.sh $(B)
+
+lint:
+	@tests/lint.sh
+
+-include $(SHIM_OBJ:.o=.d) $(REPORT_OBJ:.o=.d) $(addsuffix .d,$(TEST_LINKED) $(BENCH_PROGRAMS))

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * memory.c - the shim's own memory and its locks.
+ *
+ * Memory comes from mmap alone, never from the program's allocator. Tables whose bound is known are
+ * reserved whole (untouched pages cost nothing) and count as ours when they are touched.
+ *
+ * A lock is a word holding the owner's thread id. Holders call nothing that waits, so a waiter spins.
+ * A thread that left a hook by longjmp (from a signal handler) while holding a lock gives it back when
+ * it is next seen (hr_guard_is_stale); so a lock cannot stay taken for good.
+ */
+#include "shim.h"
+
+void hr_lock(struct thread *t, lock_word *lock)
+{
+	uint32_t me = t ? (uint32_t)t->tid : UINT32_MAX;
+	uint32_t spins = 0;
+	for (;;) {
+		uint32_t free_word = 0;
+		/* acquire: pairs with the release in hr_unlock; what the last holder wrote is seen */
+		if (atomic_compare_exchange_weak_explicit(lock, &free_word, me, memory_order_acquire, memory_order_relaxed))
+			break;
+		if (++spins % 64 == 0)
+			sys_yield();
+		else
+			arch_pause();
+	}
+	if (t)
+		t->held = lock;
+}
+
+void hr_unlock(struct thread *t, lock_word *lock)
+{
+	if (t)
+		t->held = NULL;
+	atomic_store_explicit(lock, 0, memory_order_release);
+}
+
+void *hr_memory(size_t bytes)
+{
+	void *p = sys_alloc(bytes);
+	if (p == NULL)
+		hr_lost(HR_LOST_NO_MEMORY);
+	else
+		hr_memory_touched(bytes);
+	return p;
+}
+
+void hr_memory_free(void *p, size_t bytes)
+{
+	sys_free(p, bytes);
+	__atomic_fetch_sub(&hr_header->own_private_bytes, bytes, __ATOMIC_RELAXED);
+}
+
+void *hr_memory_reserve(size_t bytes)
+{
+	void *p = sys_alloc(bytes);
+	if (p == NULL)
+		hr_lost(HR_LOST_NO_MEMORY);
+	return p;
+}
+
+void hr_memory_touched(size_t bytes)
+{
+	__atomic_fetch_add(&hr_header->own_private_bytes, bytes, __ATOMIC_RELAXED);
+}

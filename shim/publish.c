@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * publish.c - what is done now and then, from allocation events: no thread, no timer, no signal.
+ *
+ * Every 64 events a thread looks at the clock. Once in the publishing interval (a second, unless
+ * HEAPRAY_PUBLISH_MS says otherwise) one of them writes a point of the time line, the process title, the
+ * allocator's own figures and copies of the zones' heads. A descriptor (to read our own resident size) is
+ * opened only while the process has one thread: with more, the program could close it under us.
+ */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "shim.h"
+#include "timeline.h"
+
+static _Atomic uint64_t now_ns, last_published_ns;
+static struct timeline line;
+static const char *title; /* argv[0], where a program writes its title */
+static size_t title_room;
+static const long *nginx_process; /* ngx_process of an nginx, else NULL */
+
+uint64_t hr_now(void)
+{
+	return atomic_load_explicit(&now_ns, memory_order_relaxed);
+}
+
+static void publish_role(void)
+{
+	size_t n = 0;
+	while (n < title_room && n < sizeof hr_header->title - 1 && title[n])
+		n++;
+	if (n && memcmp(hr_header->title, title, n) != 0) {
+		memset(hr_header->title, 0, sizeof hr_header->title);
+		memcpy(hr_header->title, title, n);
+	}
+	if (nginx_process == NULL)
+		return;
+	switch ((int)*nginx_process) { /* ngx_process_cycle.h; NGX_PROCESS_SINGLE is 0 */
+	case 1: hr_header->role = HR_ROLE_MASTER; break;
+	case 3: hr_header->role = HR_ROLE_WORKER; break;
+	case 4: hr_header->role = strstr(hr_header->title, "loader") ? HR_ROLE_CACHE_LOADER : HR_ROLE_CACHE_MANAGER; break;
+	default: hr_header->role = HR_ROLE_PROCESS;
+	}
+}
+
+static uint64_t resident_bytes(void)
+{
+	if (!__libc_single_threaded)
+		return UINT64_MAX;
+	char text[128];
+	long fd = sys_open("/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
+	if (sys_failed(fd))
+		return UINT64_MAX;
+	long n = sys_read((int)fd, text, sizeof text - 1);
+	sys_close((int)fd);
+	text[n > 0 ? n : 0] = '\0';
+	const char *at = strchr(text, ' '); /* size resident shared ... in pages */
+	uint64_t pages = 0;
+	while (at && *++at >= '0' && *at <= '9')
+		pages = pages * 10 + (uint64_t)(*at - '0');
+	return pages ? pages * SYS_PAGE : UINT64_MAX;
+}
+
+static void fill_domains(struct hr_point *point)
+{
+	struct hr_site sum;
+	hr_sites_sum(&sum, -1);
+	point->allocated_count = sum.allocated_count;
+	point->freed_count = sum.freed_count;
+	uint64_t used = count_read(&hr_header->sections[HR_DOMAINS].used), told = 0;
+	for (uint64_t d = 1; d < used; d++) {
+		uint64_t live;
+		if (d == DOMAIN_MMAP) {
+			struct hr_site mapped;
+			hr_sites_sum(&mapped, DOMAIN_MMAP);
+			live = mapped.allocated_bytes - mapped.freed_bytes;
+		} else {
+			live = hr_domain_row((uint32_t)d)->live_bytes;
+		}
+		point->live_bytes[d < HR_TIMELINE_DOMAINS - 1 ? d : HR_TIMELINE_DOMAINS - 1] += live;
+		told += live;
+	}
+	point->live_bytes[DOMAIN_ALLOCATOR] = sum.allocated_bytes - sum.freed_bytes - told;
+}
+
+static void publish_timeline(uint64_t now)
+{
+	if (!hr_timeline_due(&line, now) || !hr_segment_reach(HR_TIMELINE, HR_TIMELINE_POINTS - 1))
+		return;
+	line.points = hr_segment_section(HR_TIMELINE);
+	struct hr_point point = {.time_ns = now, .resident_bytes = resident_bytes(), .held_bytes = hr_header->allocator.held_bytes};
+	fill_domains(&point);
+	hr_timeline_add(&line, &point);
+	hr_header->timeline_interval_ns = line.interval_ns;
+	hr_segment_used(HR_TIMELINE, line.used);
+}
+
+static void publish(struct thread *t, uint64_t now)
+{
+	publish_role();
+	hr_allocator_stats_tick(now);
+	publish_timeline(now);
+	hr_zones_tick(t, now);
+	hr_live_geometry(&hr_header->live);
+	hr_header->last_event_ns = now;
+}
+
+void hr_tick(struct thread *t)
+{
+	t->until_tick = TICK_EVENTS;
+	uint64_t now = sys_coarse_ns();
+	atomic_store_explicit(&now_ns, now, memory_order_relaxed);
+	if (t->stack_low == 0)
+		hr_thread_stack_check(t);
+	uint64_t last = atomic_load_explicit(&last_published_ns, memory_order_relaxed);
+	if (now - last < hr_config.publish_ns)
+		return;
+	if (atomic_compare_exchange_strong(&last_published_ns, &last, now)) {
+		publish(t, now);
+		hr_thread_publish(t);
+	}
+}
+
+void hr_publish_start(char **argv)
+{
+	atomic_store(&now_ns, sys_coarse_ns());
+	title = argv && argv[0] ? argv[0] : "";
+	title_room = strlen(title) + 1;
+	/* A program that sets its title writes over argv and the environment behind it, as far as they are contiguous. */
+	for (char **a = argv; a && *a; a++)
+		if (*a == title + title_room)
+			title_room += strlen(*a) + 1;
+	title_room += 32; /* the environment follows */
+	nginx_process = dlsym(RTLD_DEFAULT, "ngx_process");
+	if (dlsym(RTLD_DEFAULT, "ngx_cycle") == NULL)
+		nginx_process = NULL;
+	line.interval_ns = hr_config.publish_ns ? hr_config.publish_ns : 1;
+}
+
+void hr_publish_forked(void)
+{
+	atomic_store(&now_ns, sys_coarse_ns());
+	atomic_store(&last_published_ns, 0);
+	line.used = 0;
+	line.interval_ns = hr_config.publish_ns ? hr_config.publish_ns : 1;
+	hr_allocator_stats_forked();
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* segment_private.h - between segment.c and segment_reap.c. */
+#ifndef HEAPRAY_SEGMENT_PRIVATE_H
+#define HEAPRAY_SEGMENT_PRIVATE_H
+
+#include <stdint.h>
+
+/* Removes the files of ended processes of this pid namespace, but for the newest 64. In the constructor. */
+void hr_segment_reap(uint64_t pid_namespace);
+
+#endif

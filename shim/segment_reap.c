@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * segment_reap.c - removing the files of ended processes, so that the directory stays bounded.
+ *
+ * A file may go when the process it names is gone: that is asked of the pid in its name, and only for
+ * files whose header says they were made in our pid namespace. The newest 64 such files stay.
+ */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "segment_private.h"
+#include "shim.h"
+
+#define KEEP 64u
+#define DEAD_MAX 4096u
+
+struct dirent64 {
+	uint64_t ino, offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+struct dead {
+	uint64_t pid, created;
+};
+
+static bool parse(const char *name, struct dead *file)
+{
+	uint64_t n[2] = {0, 0};
+	for (int i = 0; i < 2; i++) {
+		if (*name < '0' || *name > '9')
+			return false;
+		while (*name >= '0' && *name <= '9')
+			n[i] = n[i] * 10 + (uint64_t)(*name++ - '0');
+		if (*name++ != '.')
+			return false;
+	}
+	*file = (struct dead){n[0], n[1]};
+	return strcmp(name, "seg") == 0;
+}
+
+static bool of_namespace(int dir, const char *name, uint64_t pid_namespace)
+{
+	struct hr_header h;
+	long fd = arch_syscall6(SYS_openat, dir, (long)name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0, 0, 0);
+	if (sys_failed(fd))
+		return false;
+	long n = sys_read((int)fd, &h, sizeof h);
+	sys_close((int)fd);
+	return n == (long)sizeof h && h.magic == HR_MAGIC && h.pid_namespace == pid_namespace;
+}
+
+static void remove_one(int dir, const struct dead *file)
+{
+	char name[64], digits[24];
+	size_t at = 0;
+	for (int i = 0; i < 2; i++) {
+		uint64_t n = i ? file->created : file->pid;
+		int count = 0;
+		do
+			digits[count++] = (char)('0' + n % 10);
+		while (n /= 10);
+		while (count)
+			name[at++] = digits[--count];
+		name[at++] = '.';
+	}
+	memcpy(name + at, "seg", 4);
+	arch_syscall6(SYS_unlinkat, dir, (long)name, 0, 0, 0, 0);
+}
+
+static size_t collect(int dir, struct dead *dead, uint64_t pid_namespace)
+{
+	char buffer[8192] __attribute__((aligned(8)));
+	size_t count = 0;
+	long n;
+	while ((n = arch_syscall6(SYS_getdents64, dir, (long)buffer, sizeof buffer, 0, 0, 0)) > 0)
+		for (long at = 0; at < n;) {
+			struct dirent64 *entry = (struct dirent64 *)(buffer + at);
+			at += entry->length;
+			struct dead file;
+			if (count < DEAD_MAX && parse(entry->name, &file) &&
+			    arch_syscall6(SYS_kill, (long)file.pid, 0, 0, 0, 0, 0) == -ESRCH &&
+			    of_namespace(dir, entry->name, pid_namespace))
+				dead[count++] = file;
+		}
+	return count;
+}
+
+void hr_segment_reap(uint64_t pid_namespace)
+{
+	long dir = sys_open(hr_config.dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct dead *dead = sys_alloc(DEAD_MAX * sizeof *dead);
+	if (!sys_failed(dir) && dead) {
+		size_t count = collect((int)dir, dead, pid_namespace);
+		while (count > KEEP) { /* drop the oldest */
+			size_t oldest = 0;
+			for (size_t i = 1; i < count; i++)
+				if (dead[i].created < dead[oldest].created)
+					oldest = i;
+			remove_one((int)dir, &dead[oldest]);
+			dead[oldest] = dead[--count];
+		}
+	}
+	if (dead)
+		sys_free(dead, DEAD_MAX * sizeof *dead);
+	if (!sys_failed(dir))
+		sys_close((int)dir);
+}

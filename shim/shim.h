@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * shim.h - everything the shim's files share, grouped by the file that defines it.
+ *
+ * Unless it says otherwise, a function here may be called inside a hook with the guard up, allocates
+ * nothing from the program's allocator, leaves errno alone and returns.
+ *
+ * Vocabulary: include/heapray_segment.h. Laws: shim/README.md.
+ */
+#ifndef HEAPRAY_SHIM_H
+#define HEAPRAY_SHIM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/single_threaded.h>
+
+#include "arch.h"
+#include "heapray_segment.h"
+#include "sys.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define cold __attribute__((cold, noinline))
+
+typedef _Atomic uint32_t lock_word;
+
+/* ---- counters that several threads add to ------------------------------------------------------ */
+
+/* An add on a counter in the segment. One thread: a plain add; several: relaxed, it orders nothing. */
+static inline void count_add(uint64_t *counter, uint64_t n)
+{
+	if (likely(__libc_single_threaded))
+		*counter += n;
+	else
+		__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t count_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* ---- memory.c: locks and the shim's own memory ------------------------------------------------ */
+
+struct thread;
+struct vm;
+
+/* Leaf locks: nothing is called while one is held that could lock, wait or unwind. A thread that was
+ * longjmp'ed out of a hook while holding one gives it back at its next event (thread.held). */
+void hr_lock(struct thread *t, lock_word *lock);
+void hr_unlock(struct thread *t, lock_word *lock);
+
+/* Zeroed private memory, counted in the header's own_private_bytes. NULL and lost[NO_MEMORY] on failure. */
+void *hr_memory(size_t bytes);
+void hr_memory_free(void *p, size_t bytes);
+/* The same, but mapped only: for tables sized to their bound and touched as they fill. Not counted until touched. */
+void *hr_memory_reserve(size_t bytes);
+void hr_memory_touched(size_t bytes); /* counts what a reserved table began to use */
+
+/* ---- config.c: the environment, copied in the constructor ------------------------------------- */
+
+struct config {
+	char dir[3072];   /* absolute; where segments go */
+	bool dir_default; /* /dev/shm/heapray.<uid>, made by us */
+	uint64_t sample_bytes, lua_sample_bytes, publish_ns;
+	bool off, check_unwind, hide_cmdline;
+	uint64_t root_pid; /* HEAPRAY_FOLLOW_EXEC=0: recording only in this pid; 0 = everywhere */
+	bool follow_exec;
+	char exe[4096];    /* real path of the program */
+};
+extern struct config hr_config;
+void hr_config_read(char **environment);
+
+/* ---- real.c: the next library's functions ----------------------------------------------------- */
+
+struct next {
+	void *(*malloc)(size_t);
+	void (*free)(void *);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+	void *(*memalign)(size_t, size_t);
+	void *(*aligned_alloc)(size_t, size_t);
+	int (*posix_memalign)(void **, size_t, size_t);
+	void *(*valloc)(size_t);
+	void *(*pvalloc)(size_t);
+	size_t (*usable_size)(void *);
+	void *(*mmap)(void *, size_t, int, int, int, long);
+	int (*munmap)(void *, size_t);
+	void *(*mremap)(void *, size_t, size_t, int, void *);
+	int (*mprotect)(void *, size_t, int);
+	int (*dlclose)(void *);
+	int (*pthread_create)(unsigned long *, const void *, void *(*)(void *), void *);
+};
+extern struct next hr_next;
+/* Finds them all; one family from one library (PITFALLS P10b). Once, at the first call of any hook. */
+void hr_real_resolve(void);
+bool hr_real_ready(void);
+/* The object that provides malloc: its link map, as _dl_find_object names it. */
+extern const void *hr_allocator_map;
+/* The symbol after ours, else the one that the caller's own dependencies hold (RTLD_LOCAL modules), else NULL. */
+void *hr_real_symbol(const char *name, const void *caller);
+/* Does the address belong to the library that provides malloc? */
+bool hr_real_in_allocator(const void *address);
+/* Fills provider[], allocator_name and warnings of the header. In the constructor and after a fork. */
+void hr_real_publish(struct hr_header *header);
+
+/* ---- boot.c: what is handed out before the next allocator is known ---------------------------- */
+
+void *hr_boot_alloc(size_t size, size_t alignment);
+void *hr_boot_realloc(void *p, size_t size);
+size_t hr_boot_size(const void *p);
+extern char hr_boot_arena[];
+#define BOOT_BYTES (64u << 10)
+/* Boot blocks stay recognisable for ever; they are never freed. */
+static inline bool hr_boot_owns(const void *p)
+{
+	return (uintptr_t)p - (uintptr_t)hr_boot_arena < BOOT_BYTES;
+}
+
+/* ---- thread.c: one block of state a thread, and the guard ------------------------------------- */
+
+#define WALK_MAX 1024 /* frames of a stack that are kept; deeper ones hang under <truncated> */
+
+/* A frame of a kept trace: the registers there and what the walk read to get to its caller. */
+struct frame {
+	uintptr_t ip, sp, fp;
+	uintptr_t fp_slot;  /* where the caller's fp was read, 0 = it was not read, or does not matter */
+	uint32_t node;      /* the stack from the root to here */
+	uint16_t module;
+	uint8_t fp_matters; /* the walk from here outwards depends on fp */
+	uint8_t volatile_rule; /* its object may go away unseen: not to be kept */
+};
+
+struct thread {
+	uintptr_t pointer;               /* of the thread control block: who it is */
+	uintptr_t stack_low, stack_high; /* its stack; low = 0: not known yet */
+	int tid;
+	uint32_t row;                    /* in the threads section */
+	uint16_t stripe;
+	uint32_t until_tick;             /* events until the clock is looked at */
+	uint64_t events;
+	int64_t slack;                   /* change of the total not yet told */
+	const void *last_block;          /* the thread's newest block and its site: for `temporary` */
+	uint32_t last_site;
+	const void *deleting;            /* block whose operator delete is under way, booked already */
+	lock_word *held;
+	uint64_t random;
+	int64_t sample_left;             /* bytes until the next sampled stack */
+	struct vm *vm;                   /* LuaJIT VM whose allocator, or creation, runs in this thread */
+	bool quiet_frees;                /* lua_close of a VM whose first blocks were not seen */
+
+	/* the last stack, outermost frame first */
+	uint64_t kept_generation;
+	uintptr_t end_ip;                /* where it ended without unwind information, 0 = at the end of the stack */
+	uint32_t root;
+	uint32_t depth;
+	struct frame kept[WALK_MAX];
+	struct frame walk[WALK_MAX];     /* frames of the walk under way, innermost first */
+};
+
+extern __thread uintptr_t hr_guard __attribute__((tls_model("initial-exec")));
+extern __thread struct thread *hr_self __attribute__((tls_model("initial-exec")));
+
+cold struct thread *hr_thread_attach(void); /* NULL: no memory, or no room */
+cold bool hr_guard_is_stale(uintptr_t stack_pointer);
+/* pthread_create tells how large the stack of a thread pointer is. */
+void hr_thread_stack_size(uintptr_t pointer, size_t size);
+void hr_thread_forked(void); /* in the child: the other threads are gone */
+void hr_thread_publish(struct thread *t);
+void hr_thread_stack_check(struct thread *t); /* a stack not known when the thread began: ask again */
+int64_t hr_thread_take_slack(void); /* sum of all threads' slack, which becomes 0 */
+
+/* ---- track.c: the way of one allocation ------------------------------------------------------- */
+
+/* What was there before a realloc, taken out of the live table. */
+struct taken {
+	bool known, inherited;
+	uint32_t site;
+	uint64_t size;
+	uint64_t age;
+};
+
+/*
+ * Begins a hook: NULL when nothing is to be recorded (our own code is running, recording is off), and
+ * the caller passes straight through. Else the guard is up until hr_leave.
+ */
+static inline struct thread *hr_enter(const void *frame);
+static inline void hr_leave(void);
+
+void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size);
+void hr_track_free(struct thread *t, const void *block);
+struct taken hr_track_take(struct thread *t, const void *block);
+void hr_track_put_back(struct thread *t, const void *block, struct taken old);
+void hr_track_dropped(struct thread *t, struct taken old); /* realloc to size 0 freed it */
+void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, struct taken old);
+
+/* ---- hooks.c, for hooks_new.c ------------------------------------------------------------------ */
+
+/* Books a block that operator new got from the allocator itself. The guard is down. */
+void hr_hook_allocated(const uintptr_t *frame, void *p, size_t size);
+/* Books a block that operator delete is about to give back; NULL: nothing is recorded. `deleting` is to be cleared after. */
+struct thread *hr_hook_deleting(const uintptr_t *frame, void *p);
+
+/* ---- start.c: the constructor, the gate, fork ------------------------------------------------- */
+
+enum gate {
+	GATE_ASK = 0, /* wiped by a fork, or not started: the slow path decides */
+	GATE_RECORDING = 1,
+};
+extern volatile uint32_t *hr_gate; /* in a page of its own, MADV_WIPEONFORK */
+cold bool hr_gate_ask(void);       /* true: recording may go on */
+void hr_main_begins(void); /* by ARCH_START_MAIN, as these: */
+extern void *hr_program_main;
+void *hr_start_main(void *program_main);
+
+/* ---- unwind.c: the walk ----------------------------------------------------------------------- */
+
+/* The node of the calling stack. Takes no lock but the trie's leaf lock for a frame never seen. */
+uint32_t hr_unwind(struct thread *t, const uintptr_t *frame);
+/* As above with check mode's comparison. */
+extern bool hr_unwind_checked;
+
+/* ---- unwind_rule.c: frame rules from .eh_frame ------------------------------------------------ */
+
+enum rule_kind {
+	RULE_NONE,    /* no unwind information: the walk ends here */
+	RULE_STACK,   /* CFA = sp + offset */
+	RULE_FRAME,   /* CFA = fp + offset */
+	RULE_END,     /* the outermost frame */
+	RULE_COMPLEX, /* for libunwind */
+	RULE_SIGNAL,  /* the kernel's frame under a signal handler */
+	RULE_NO_OBJECT, /* no object at this address: machine code made at run time */
+};
+#define RULE_FP_SAME INT16_MIN
+struct rule {
+	enum rule_kind kind;
+	int32_t cfa_offset;
+	int16_t fp_offset;   /* from the CFA, in words of 8; RULE_FP_SAME: not saved */
+	uint16_t module;
+	bool uncacheable;
+};
+struct rule hr_rule(struct thread *t, uintptr_t ip);
+void hr_rules_start(void);
+void hr_rules_forget(void);
+extern _Atomic uint32_t hr_rules_closing; /* a dlclose is under way */
+/* Exposed for its unit test and fuzz target: the row of an FDE at pc. */
+struct rule hr_rule_compile(const uint8_t *eh_frame_hdr, uintptr_t low, uintptr_t high, uintptr_t pc);
+
+/* ---- unwind_truth.c: libunwind in its own address space --------------------------------------- */
+
+void hr_truth_start(void);
+bool hr_truth_available(void);
+/* Return addresses from `entry` outwards, innermost first, up to the first without an FDE (which is left
+ * out; *end_ip holds it, 0 when the stack ended). Returns how many, 0 on failure. */
+size_t hr_truth_walk(const struct thread *t, struct arch_entry entry, uintptr_t *ips, size_t max, uintptr_t *end_ip);
+
+/* ---- stack_read.c: reads that cannot fault ---------------------------------------------------- */
+
+struct reader {
+	uintptr_t low, high; /* known to be mapped */
+	bool foreign;        /* not the thread's own stack: probe page by page */
+	uintptr_t limit;     /* foreign: as far as a walk may go */
+};
+struct reader hr_reader(const struct thread *t, uintptr_t sp);
+bool hr_reader_probe(struct reader *r, uintptr_t address);
+static inline bool hr_read_word(struct reader *r, uintptr_t address, uintptr_t *value)
+{
+	if (unlikely(address < r->low || address + sizeof *value > r->high || (address & 7)) && !hr_reader_probe(r, address))
+		return false;
+	*value = *(const uintptr_t *)address;
+	return true;
+}
+
+/* ---- modules.c -------------------------------------------------------------------------------- */
+
+enum module_class { MODULE_PROGRAM, MODULE_ALLOCATOR, MODULE_LUAJIT, MODULE_LOADER, MODULE_HEAPRAY };
+struct object {
+	uintptr_t start, end;
+	const void *eh_frame_hdr;
+	const void *link_map;
+};
+bool hr_object_at(uintptr_t address, struct object *object); /* lock-free; false: no object there */
+uint32_t hr_module_of(struct thread *t, const struct object *object); /* row; 0: tables full */
+enum module_class hr_module_class(uintptr_t address);
+bool hr_module_vanishes(uint32_t module); /* gconv, nss: unloaded without a dlclose */
+void hr_modules_start(void);
+void hr_modules_closed(void); /* after a dlclose: rows of unloaded objects are not matched again */
+void hr_modules_republish(void);
+uint64_t hr_modules_generation(void);
+
+/* ---- nodes.c: the trie ------------------------------------------------------------------------ */
+
+#define NODES_MAX (1u << 20)
+struct node_key {
+	uint64_t value;
+	uint32_t parent;
+	uint16_t module;
+	uint8_t kind, flags;
+	uint32_t extra;
+};
+void hr_nodes_start(void);
+/* The child; made when it is new. The parent's root <tables full> when there is no room. */
+uint32_t hr_node_child(struct thread *t, struct node_key key);
+struct node_key hr_node_key(uint32_t node);
+uint32_t *hr_node_sites(uint32_t node); /* the rows of its allocator site, one a stripe; 0 = none yet */
+uint32_t hr_nodes_used(void);
+void hr_nodes_republish(void);
+
+/* ---- sites.c: rows of counters, totals, the peak ---------------------------------------------- */
+
+#define SITES_MAX (1u << 19)
+#define STRIPES 4
+void hr_sites_start(void);
+/* The row of a stack in a domain for this thread. Never fails: row 0 is <tables full> of the allocator. */
+uint32_t hr_site(struct thread *t, uint32_t node, uint32_t domain);
+uint32_t hr_site_domain(uint32_t site);
+uint32_t hr_site_node(uint32_t site);
+struct hr_site *hr_site_row(uint32_t site);
+void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes);
+void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited);
+/* A part of a block went (munmap of a piece): bytes, no count. */
+void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes);
+/* One block of `old` bytes became one of `new` bytes: one change of the total. */
+void hr_site_resized(struct thread *t, uint32_t old_site, uint64_t old, bool inherited, uint32_t site, uint64_t bytes);
+void hr_sites_forked(void);
+/* In the child, before its first event: rows are rebuilt, then each live block is told. false: no room. */
+bool hr_sites_rebuild_begin(void);
+void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count);
+void hr_sites_rebuild_end(void);
+uint32_t hr_sites_used(void);
+void hr_sites_sum(struct hr_site *sum, int domain); /* domain -1: all */
+
+/* ---- domains.c -------------------------------------------------------------------------------- */
+
+#define DOMAINS_MAX 1024
+enum { DOMAIN_ALLOCATOR, DOMAIN_MMAP };
+void hr_domains_start(void);
+uint32_t hr_domain_new(struct thread *t, enum hr_domain_kind kind, uint32_t subsystem, const char *name); /* 0: no room */
+struct hr_domain *hr_domain_row(uint32_t domain);
+void hr_domains_republish(void);
+
+/* ---- live.c: address -> {site, size, age} ----------------------------------------------------- */
+
+struct live_entry {
+	uint32_t site;
+	uint64_t size, age;
+	bool inherited;
+};
+void hr_live_start(void);
+void hr_live_prefetch(const void *block);
+/* Puts a block in. 1: there was another under this address (its free was not seen), now in *old. -1: no room. */
+int hr_live_put(struct thread *t, const void *block, struct live_entry entry, struct live_entry *old);
+bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry);
+void hr_live_lock_all(struct thread *t);   /* around fork */
+void hr_live_unlock_all(struct thread *t);
+void hr_live_each(void (*visit)(void *arg, uint32_t site, uint64_t size), void *arg);
+void hr_live_new_generation(void); /* a fork: what is in it becomes inherited */
+void hr_live_geometry(struct hr_live_geometry *geometry);
+
+/* ---- maps.c: what was mmapped ----------------------------------------------------------------- */
+
+void hr_maps_start(void);
+struct map_request {
+	uintptr_t start;
+	size_t length;
+	enum hr_mapping_kind kind;
+	uint32_t domain, module, site;
+	struct vm *vm;
+	bool direct;    /* of a VM: one large block */
+	bool inherited; /* mapped before a fork */
+};
+void hr_maps_add(struct thread *t, struct map_request request);
+void hr_maps_remove(struct thread *t, uintptr_t start, size_t length);
+/* What is mapped at the address; false: nothing that is booked. start and length are of the whole interval. */
+bool hr_maps_at(struct thread *t, uintptr_t address, struct map_request *out);
+void hr_maps_executable(struct thread *t, uintptr_t start, size_t length); /* mprotect gave PROT_EXEC */
+void hr_maps_rebuild(void); /* in a forked child: direct mmaps, to their sites */
+void hr_maps_republish(void);
+void hr_maps_lock(void); /* around fork */
+void hr_maps_unlock(void);
+
+/* ---- zones.c ---------------------------------------------------------------------------------- */
+
+void hr_zones_start(void);
+bool hr_zone_caller(uintptr_t caller); /* is the return address in ngx_shm_alloc? */
+void hr_zone_mapped(struct thread *t, uintptr_t address, size_t size);
+void hr_zone_unmapped(struct thread *t, uintptr_t address);
+void hr_zones_tick(struct thread *t, uint64_t now);
+void hr_zones_republish(void);
+
+/* ---- luajit.c --------------------------------------------------------------------------------- */
+
+void hr_luajit_start(void);
+struct vm;
+/* `bytes` of backing came (or went, when negative) for the VM. */
+void hr_vm_mapped(struct vm *vm, enum hr_mapping_kind kind, bool direct, int64_t bytes);
+uint32_t hr_vm_domain(const struct vm *vm); /* 0: vm is NULL */
+bool hr_vm_asks_direct(const struct vm *vm); /* the request under way is for a block with a mapping of its own */
+void hr_luajit_rebuild(void); /* in a forked child: what each VM holds, to its site */
+
+/* ---- segment.c: the file ---------------------------------------------------------------------- */
+
+extern struct hr_header *hr_header; /* never NULL: a private one when nothing can be published */
+/* Makes the file of this process. 0, or -1 with a reason for people. */
+int hr_segment_create(const char **reason, bool reap);
+void hr_segment_let_go(void); /* a child that could make none of its own must not write in its parent's */
+extern struct hr_header hr_identity; /* what each segment of this process and its children begins with */
+bool hr_segment_published(void);
+void *hr_segment_section(enum hr_section_kind kind); /* first row; NULL: nothing is published */
+/* Makes rows up to and including `row` writable. false: the file system or the section is full (counted). */
+bool hr_segment_reach(enum hr_section_kind kind, uint64_t row);
+void hr_segment_used(enum hr_section_kind kind, uint64_t used); /* release: publishes rows below */
+uint64_t hr_segment_capacity(enum hr_section_kind kind);
+void hr_lost(enum hr_lost reason);
+struct hr_str hr_segment_string(struct thread *t, const char *text, size_t length); /* {0,0}: no room */
+void hr_strings_republish(bool all); /* all, or those of the header */
+void hr_strings_of_header(void);     /* what was added so far belongs to the header */
+
+/* ---- publish.c: what is done now and then, from events ----------------------------------------- */
+
+#define TICK_EVENTS 64
+cold void hr_tick(struct thread *t);
+uint64_t hr_now(void); /* of the last tick, ns */
+void hr_publish_start(char **argv);
+void hr_publish_forked(void);
+
+/* ---- allocator_stats.c ------------------------------------------------------------------------- */
+
+void hr_allocator_stats_start(void);
+void hr_allocator_stats_tick(uint64_t now);
+void hr_allocator_stats_forked(void);
+
+/* ---- inline parts ------------------------------------------------------------------------------ */
+
+static inline struct thread *hr_enter(const void *frame)
+{
+	if (unlikely(hr_guard != 0)) {
+		if (likely(!hr_guard_is_stale((uintptr_t)frame)))
+			return NULL;
+	}
+	if (unlikely(*hr_gate != GATE_RECORDING) && !hr_gate_ask())
+		return NULL;
+	hr_guard = (uintptr_t)frame;
+	struct thread *t = hr_self;
+	if (unlikely(t == NULL)) {
+		t = hr_thread_attach();
+		if (t == NULL)
+			hr_guard = 0;
+	}
+	return t;
+}
+
+static inline void hr_leave(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	hr_guard = 0;
+}
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sites.c - rows of counters, the total, and what was live at the peak.
+ *
+ * A site is a stack in a domain. Its row, in the segment, counts {allocated, freed} x {bytes, count};
+ * live is the difference. Threads are spread over up to four rows a site (stripes), so that two threads
+ * on one hot stack do not share a cache line; the reader sums them.
+ *
+ * The peak. The highest total is recorded when the total is about to fall from it, not while it rises;
+ * then peak_epoch goes up. Before a row changes, if its epoch is not the current one, what it holds is
+ * what it held at the peak: live_at_peak = live, and its epoch becomes the current one. So the
+ * composition of the peak is kept without a log: rows of the current epoch have it in live_at_peak, all
+ * others in live. With one thread this is exact. With several, each keeps up to 64 KiB of change to
+ * itself before it touches the total: that is the peak's stated error.
+ */
+#include "shim.h"
+
+#define SLACK (64 << 10)
+
+struct site {
+	uint32_t node;
+	uint16_t domain, stripe;
+};
+
+struct index {
+	uint32_t mask;
+	_Atomic uint32_t ids[];
+};
+
+static struct site *sites;
+static _Atomic uint32_t sites_used;
+static struct index *_Atomic current; /* for domains other than the allocator */
+static lock_word lock;
+static struct hr_site *rows;
+static uint64_t *hot; /* hr_header->hot */
+
+struct hr_site *hr_site_row(uint32_t site)
+{
+	return &rows[site];
+}
+
+uint32_t hr_site_domain(uint32_t site)
+{
+	return sites[site].domain;
+}
+
+uint32_t hr_site_node(uint32_t site)
+{
+	return sites[site].node;
+}
+
+uint32_t hr_sites_used(void)
+{
+	return atomic_load_explicit(&sites_used, memory_order_acquire);
+}
+
+/* ---- finding and making rows ------------------------------------------------------------------ */
+
+static uint32_t hash(const struct site *s)
+{
+	uint64_t h = ((uint64_t)s->node << 32 | (uint64_t)s->domain << 8 | s->stripe) * 0x9e3779b97f4a7c15ull;
+	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 13);
+}
+
+static bool same(const struct site *a, const struct site *b)
+{
+	return a->node == b->node && a->domain == b->domain && a->stripe == b->stripe;
+}
+
+static uint32_t look_up(const struct index *index, const struct site *key)
+{
+	for (uint32_t i = hash(key) & index->mask;; i = (i + 1) & index->mask) {
+		uint32_t id = atomic_load_explicit(&index->ids[i], memory_order_acquire);
+		if (id == 0 || same(&sites[id], key))
+			return id;
+	}
+}
+
+static void place(struct index *index, uint32_t id)
+{
+	uint32_t i = hash(&sites[id]) & index->mask;
+	while (atomic_load_explicit(&index->ids[i], memory_order_relaxed))
+		i = (i + 1) & index->mask;
+	atomic_store_explicit(&index->ids[i], id, memory_order_release); /* publishes sites[id] to look_up */
+}
+
+static struct index *new_index(uint32_t slots)
+{
+	struct index *index = hr_memory(sizeof *index + slots * sizeof(uint32_t));
+	if (index)
+		index->mask = slots - 1;
+	return index;
+}
+
+static bool indexed(const struct site *s)
+{
+	return s->domain != DOMAIN_ALLOCATOR;
+}
+
+static bool make_room(uint32_t id)
+{
+	struct index *old = atomic_load(&current);
+	if (2 * id <= old->mask)
+		return true;
+	struct index *bigger = new_index((old->mask + 1) * 2);
+	if (bigger == NULL)
+		return false;
+	for (uint32_t i = 1; i < id; i++)
+		if (indexed(&sites[i]))
+			place(bigger, i);
+	atomic_store_explicit(&current, bigger, memory_order_release);
+	return true;
+}
+
+static void write_key(uint32_t id)
+{
+	rows[id].node = sites[id].node;
+	rows[id].domain = sites[id].domain;
+	rows[id].stripe = sites[id].stripe;
+}
+
+static uint32_t insert(struct site key)
+{
+	uint32_t id = atomic_load(&sites_used);
+	if (id >= SITES_MAX || !hr_segment_reach(HR_SITES, id) || (indexed(&key) && !make_room(id)))
+		return 0;
+	if (id % (SYS_PAGE / sizeof *sites) == 0)
+		hr_memory_touched(SYS_PAGE);
+	sites[id] = key;
+	write_key(id);
+	rows[id].peak_epoch = hot[HR_HOT_PEAK_EPOCH];
+	if (indexed(&key))
+		place(atomic_load(&current), id);
+	atomic_store_explicit(&sites_used, id + 1, memory_order_release);
+	hr_segment_used(HR_SITES, id + 1);
+	return id;
+}
+
+static cold uint32_t make(struct thread *t, struct site key)
+{
+	hr_lock(t, &lock);
+	uint32_t id = indexed(&key) ? look_up(atomic_load(&current), &key) : hr_node_sites(key.node)[key.stripe];
+	if (id == 0) {
+		id = insert(key);
+		if (id && !indexed(&key)) /* release: whoever loads the id sees sites[id] */
+			__atomic_store_n(&hr_node_sites(key.node)[key.stripe], id, __ATOMIC_RELEASE);
+	}
+	hr_unlock(t, &lock);
+	if (id == 0)
+		hr_lost(HR_LOST_SITES_FULL);
+	return id;
+}
+
+uint32_t hr_site(struct thread *t, uint32_t node, uint32_t domain)
+{
+	struct site key = {.node = node, .domain = (uint16_t)domain, .stripe = __libc_single_threaded ? 0 : t->stripe};
+	uint32_t id;
+	if (likely(domain == DOMAIN_ALLOCATOR))
+		id = __atomic_load_n(&hr_node_sites(node)[key.stripe], __ATOMIC_ACQUIRE);
+	else
+		id = look_up(atomic_load_explicit(&current, memory_order_acquire), &key);
+	return likely(id) ? id : make(t, key);
+}
+
+/* ---- the total and the peak ------------------------------------------------------------------- */
+
+/* The total is `now` and about to fall. */
+static void note_peak(uint64_t now)
+{
+	uint64_t peak = count_read(&hot[HR_HOT_PEAK_LIVE]);
+	while (now > peak) {
+		if (!__atomic_compare_exchange_n(&hot[HR_HOT_PEAK_LIVE], &peak, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			continue;
+		hr_header->peak_ns = hr_now();
+		count_add(&hot[HR_HOT_PEAK_EPOCH], 1);
+		break;
+	}
+}
+
+static void flush(struct thread *t)
+{
+	int64_t change = __atomic_exchange_n(&t->slack, 0, __ATOMIC_RELAXED);
+	if (change < 0)
+		note_peak(count_read(&hot[HR_HOT_TOTAL_LIVE]));
+	count_add(&hot[HR_HOT_TOTAL_LIVE], (uint64_t)change);
+}
+
+static inline void total_changes(struct thread *t, int64_t change)
+{
+	if (likely(__libc_single_threaded)) {
+		if (change < 0 && hot[HR_HOT_TOTAL_LIVE] > hot[HR_HOT_PEAK_LIVE])
+			note_peak(hot[HR_HOT_TOTAL_LIVE]);
+		hot[HR_HOT_TOTAL_LIVE] += (uint64_t)change;
+		return;
+	}
+	t->slack += change;
+	if (unlikely(t->slack >= SLACK || t->slack <= -SLACK))
+		flush(t);
+}
+
+/* Before a row's live changes: keep what it held at the peak. Release order, so that a reader who sees
+ * the new epoch sees the figure that goes with it. */
+static inline void row_changes(struct hr_site *row)
+{
+	uint64_t epoch = count_read(&hot[HR_HOT_PEAK_EPOCH]);
+	if (likely(row->peak_epoch == epoch))
+		return;
+	__atomic_store_n(&row->live_at_peak, row->allocated_bytes - row->freed_bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&row->peak_epoch, epoch, __ATOMIC_RELEASE);
+}
+
+void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes)
+{
+	struct hr_site *row = &rows[site];
+	row_changes(row);
+	count_add(&row->allocated_bytes, bytes);
+	count_add(&row->allocated_count, 1);
+	total_changes(t, (int64_t)bytes);
+}
+
+static inline void row_freed(struct hr_site *row, uint64_t bytes, bool inherited)
+{
+	row_changes(row);
+	count_add(&row->freed_bytes, bytes);
+	count_add(&row->freed_count, 1);
+	if (unlikely(inherited)) {
+		count_add(&row->inherited_freed_bytes, bytes);
+		count_add(&row->inherited_freed_count, 1);
+	}
+}
+
+void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited)
+{
+	struct hr_site *row = &rows[site];
+	total_changes(t, -(int64_t)bytes); /* first: the peak is recorded before the row changes */
+	row_freed(row, bytes, inherited);
+	if (temporary)
+		count_add(&row->temporary_count, 1);
+}
+
+void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes)
+{
+	struct hr_site *row = &rows[site];
+	total_changes(t, -(int64_t)bytes);
+	row_changes(row);
+	count_add(&row->freed_bytes, bytes);
+}
+
+void hr_site_resized(struct thread *t, uint32_t old_site, uint64_t old, bool inherited, uint32_t site, uint64_t bytes)
+{
+	total_changes(t, (int64_t)bytes - (int64_t)old);
+	row_freed(&rows[old_site], old, inherited);
+	struct hr_site *row = &rows[site];
+	row_changes(row);
+	count_add(&row->allocated_bytes, bytes);
+	count_add(&row->allocated_count, 1);
+}
+
+/* ---- start, fork ------------------------------------------------------------------------------ */
+
+void hr_sites_start(void)
+{
+	sites = hr_memory_reserve(SITES_MAX * sizeof *sites);
+	struct index *index = new_index(256);
+	rows = hr_segment_section(HR_SITES);
+	hot = hr_header->hot;
+	if (sites == NULL || index == NULL || !hr_segment_reach(HR_SITES, 0))
+		return;
+	hr_memory_touched(SYS_PAGE);
+	atomic_store(&current, index);
+	sites[0] = (struct site){.node = HR_ROOT_FULL, .domain = DOMAIN_ALLOCATOR};
+	write_key(0);
+	atomic_store(&sites_used, 1);
+	hr_segment_used(HR_SITES, 1);
+}
+
+void hr_sites_forked(void)
+{
+	atomic_store(&lock, 0);
+	rows = hr_segment_section(HR_SITES);
+	hot = hr_header->hot;
+}
+
+bool hr_sites_rebuild_begin(void)
+{
+	uint32_t used = hr_sites_used();
+	for (uint32_t id = 0; id < used; id++) {
+		if (!hr_segment_reach(HR_SITES, id))
+			return false;
+		write_key(id);
+	}
+	return true;
+}
+
+void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
+{
+	if (site >= hr_sites_used()) {
+		hr_lost(HR_LOST_LIVE_REBUILD);
+		return;
+	}
+	struct hr_site *row = &rows[site];
+	row->allocated_bytes += bytes;
+	row->allocated_count += count;
+	row->inherited_bytes += bytes;
+	row->inherited_count += count;
+	hr_header->inherited_bytes += bytes;
+	hr_header->inherited_count += count;
+}
+
+void hr_sites_rebuild_end(void)
+{
+	hot[HR_HOT_TOTAL_LIVE] = hot[HR_HOT_PEAK_LIVE] = hr_header->inherited_bytes;
+	hot[HR_HOT_PEAK_EPOCH] = 1; /* rows are of epoch 0: what they hold is what they held at the peak */
+	hr_header->peak_ns = hr_now();
+	hr_segment_used(HR_SITES, hr_sites_used());
+}
+
+void hr_sites_sum(struct hr_site *sum, int domain)
+{
+	*sum = (struct hr_site){0};
+	uint32_t used = hr_sites_used();
+	for (uint32_t id = 0; id < used; id++) {
+		if (domain >= 0 && sites[id].domain != domain)
+			continue;
+		sum->allocated_bytes += count_read(&rows[id].allocated_bytes);
+		sum->allocated_count += count_read(&rows[id].allocated_count);
+		sum->freed_bytes += count_read(&rows[id].freed_bytes);
+		sum->freed_count += count_read(&rows[id].freed_count);
+	}
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * track.c - the way of one allocation, and there is no other way:
+ *
+ *   allocated   prefetch its slot -> stack id -> site -> live table -> counters
+ *   freed       out of the live table -> counters                         before the real free
+ *   resized     out of the live table -> the real realloc -> back in, and one change of the total
+ *
+ * The guard is up. A free is booked before the real one: afterwards another thread may own the address.
+ */
+#include "shim.h"
+
+static inline uint64_t age_now(void)
+{
+	return (hr_now() - hr_header->start_ns) / HR_LIVE_AGE_NS;
+}
+
+static inline void event(struct thread *t)
+{
+	t->events++;
+	if (unlikely(--t->until_tick == 0))
+		hr_tick(t);
+}
+
+static void put(struct thread *t, const void *block, struct live_entry entry)
+{
+	struct live_entry old;
+	if (unlikely(hr_live_put(t, block, entry, &old) == 1)) {
+		/* its free went past us: inside our own code, or in a way nobody hooks */
+		count_add(&hr_header->lost[HR_LOST_NESTED], 1);
+		hr_site_freed(t, old.site, old.size, false, old.inherited);
+	}
+}
+
+void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
+{
+	if (unlikely(block == NULL))
+		return;
+	hr_live_prefetch(block);
+	uint32_t site = hr_site(t, hr_unwind(t, frame), DOMAIN_ALLOCATOR);
+	put(t, block, (struct live_entry){.site = site, .size = size, .age = age_now()});
+	hr_site_allocated(t, site, size);
+	t->last_block = block;
+	t->last_site = site;
+	event(t);
+}
+
+void hr_track_free(struct thread *t, const void *block)
+{
+	struct live_entry entry;
+	if (unlikely(!hr_live_take(t, block, &entry))) {
+		if (!t->quiet_frees)
+			count_add(&hr_header->unknown_frees, 1);
+		return;
+	}
+	hr_site_freed(t, entry.site, entry.size, block == t->last_block, entry.inherited);
+	t->last_block = NULL;
+	event(t);
+}
+
+struct taken hr_track_take(struct thread *t, const void *block)
+{
+	struct live_entry entry;
+	if (!hr_live_take(t, block, &entry)) {
+		count_add(&hr_header->unknown_frees, 1);
+		return (struct taken){.known = false};
+	}
+	return (struct taken){.known = true, .inherited = entry.inherited, .site = entry.site, .size = entry.size, .age = entry.age};
+}
+
+void hr_track_put_back(struct thread *t, const void *block, struct taken old)
+{
+	if (old.known)
+		put(t, block, (struct live_entry){.site = old.site, .size = old.size, .age = old.age, .inherited = old.inherited});
+}
+
+void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, struct taken old)
+{
+	if (!old.known) {
+		hr_track_alloc(t, frame, block, size);
+		return;
+	}
+	hr_live_prefetch(block);
+	uint32_t site = hr_site(t, hr_unwind(t, frame), DOMAIN_ALLOCATOR);
+	put(t, block, (struct live_entry){.site = site, .size = size, .age = age_now()});
+	hr_site_resized(t, old.site, old.size, old.inherited, site, size);
+	t->last_block = block;
+	t->last_site = site;
+	event(t);
+}
+
+void hr_track_dropped(struct thread *t, struct taken old)
+{
+	if (old.known)
+		hr_site_freed(t, old.site, old.size, false, old.inherited);
+	event(t);
+}
