@@ -88,17 +88,19 @@ struct pieces {
 	size_t count, room, claimable;
 };
 
-/* What the rules need to know of the process as a whole. */
-struct nature {
-	bool nginx;                  /* shared anonymous memory is a zone, else it is a direct mmap */
-	const char *sweep_allocator; /* without the shim's books: whose the anonymous memory is taken to be, or NULL */
-};
-
-/* Cuts all mappings by settled claims and by nature. Figures are still 0 (ledger_measure). */
-void ledger_cut(const struct smaps *smaps, const struct claims *claims, const struct nature *nature,
-                struct pieces *pieces);
+/*
+ * Cuts all mappings by settled claims and by nature. `zones`: shared anonymous memory is zones, as in nginx;
+ * else direct mmaps. Figures are still 0 (ledger_measure).
+ */
+void ledger_cut(const struct smaps *smaps, const struct claims *claims, bool zones, struct pieces *pieces);
 /* A live block of the allocator lies here. Returns how many claimable pieces are left. */
 size_t ledger_block(struct pieces *pieces, uint64_t address);
+/*
+ * After the blocks. What is small and lies against a mapped file is the dynamic loader's, which maps its TLS and
+ * tables there unseen. With a label (no books, and an allocator that takes its memory by mmap) the rest is taken
+ * to be the allocator's.
+ */
+void ledger_rest(struct pieces *pieces, const char *allocator_label);
 /* Fills the figures. False when some parts could only be told by share. */
 bool ledger_measure(struct pieces *pieces, const struct pagemap *pagemap);
 void pieces_free(struct pieces *pieces);

@@ -15,6 +15,8 @@
 #include "ledger.h"
 #include "xalloc.h"
 
+#define LOADER_MOST (64u << 10) /* bytes the loader maps in one piece: static TLS, its tables */
+
 struct sweep {
 	const struct claims *claims;
 	size_t cursor[RANK_COUNT], end[RANK_COUNT]; /* of each rank's part of the list */
@@ -82,11 +84,11 @@ static bool is_shared_anonymous(const struct vma *vma)
 }
 
 /* The owner of a mapping that is no private anonymous memory. */
-static struct piece by_nature(const struct vma *vma, const struct nature *nature)
+static struct piece by_nature(const struct vma *vma, bool zones)
 {
 	struct piece piece = {.start = vma->start, .end = vma->end, .vma = vma, .label = vma->name};
 	if (is_shared_anonymous(vma)) {
-		piece.component = nature->nginx ? C_NGINX_SHM : C_MMAP;
+		piece.component = zones ? C_NGINX_SHM : C_MMAP;
 		piece.label = "shared anonymous";
 	} else if (is_segment(vma)) {
 		piece.component = C_HEAPRAY;
@@ -102,7 +104,7 @@ static struct piece by_nature(const struct vma *vma, const struct nature *nature
 }
 
 /* The owner of anonymous memory that nobody claimed. */
-static void unclaimed(struct piece *piece, const struct nature *nature)
+static void unclaimed(struct piece *piece)
 {
 	const struct vma *vma = piece->vma;
 	piece->component = C_UNEXPLAINED;
@@ -113,9 +115,6 @@ static void unclaimed(struct piece *piece, const struct nature *nature)
 	} else if (!strcmp(vma->name, "[stack]")) {
 		piece->component = C_STACKS;
 		piece->label = "main";
-	} else if (nature->sweep_allocator) {
-		piece->component = C_ALLOCATOR;
-		piece->label = nature->sweep_allocator;
 	} else if (!vma->readable && !vma->writable && !vma->executable) {
 		piece->component = C_RESERVED;
 		piece->label = "no access";
@@ -124,7 +123,7 @@ static void unclaimed(struct piece *piece, const struct nature *nature)
 	}
 }
 
-static void cut_anonymous(struct sweep *sweep, const struct vma *vma, const struct nature *nature, struct pieces *pieces)
+static void cut_anonymous(struct sweep *sweep, const struct vma *vma, struct pieces *pieces)
 {
 	for (uint64_t at = vma->start; at < vma->end;) {
 		uint64_t until = vma->end;
@@ -134,15 +133,14 @@ static void cut_anonymous(struct sweep *sweep, const struct vma *vma, const stru
 			piece.component = claim->component;
 			piece.label = claim->label;
 		} else {
-			unclaimed(&piece, nature);
+			unclaimed(&piece);
 		}
 		add(pieces, &piece);
 		at = until;
 	}
 }
 
-void ledger_cut(const struct smaps *smaps, const struct claims *claims, const struct nature *nature,
-                struct pieces *pieces)
+void ledger_cut(const struct smaps *smaps, const struct claims *claims, bool zones, struct pieces *pieces)
 {
 	struct sweep sweep;
 	*pieces = (struct pieces){0};
@@ -150,12 +148,20 @@ void ledger_cut(const struct smaps *smaps, const struct claims *claims, const st
 	for (size_t i = 0; i < smaps->count; i++) {
 		const struct vma *vma = &smaps->vmas[i];
 		if (vma_is_anonymous(vma)) {
-			cut_anonymous(&sweep, vma, nature, pieces);
+			cut_anonymous(&sweep, vma, pieces);
 		} else {
-			struct piece piece = by_nature(vma, nature);
+			struct piece piece = by_nature(vma, zones);
 			add(pieces, &piece);
 		}
 	}
+}
+
+static void give(struct pieces *pieces, struct piece *piece, enum component component, const char *label)
+{
+	piece->claimable = false;
+	piece->component = component;
+	piece->label = label;
+	pieces->claimable--;
 }
 
 size_t ledger_block(struct pieces *pieces, uint64_t address)
@@ -169,13 +175,29 @@ size_t ledger_block(struct pieces *pieces, uint64_t address)
 			high = middle;
 	}
 	struct piece *piece = &pieces->list[low];
-	if (low < pieces->count && piece->start <= address && piece->claimable) {
-		piece->claimable = false;
-		piece->component = C_ALLOCATOR;
-		piece->label = "mapped for blocks";
-		pieces->claimable--;
-	}
+	if (low < pieces->count && piece->start <= address && piece->claimable)
+		give(pieces, piece, C_ALLOCATOR, "mapped for blocks");
 	return pieces->claimable;
+}
+
+/* Lies against a mapped file, as what the dynamic loader maps between modules does. */
+static bool beside_file(const struct pieces *pieces, size_t i)
+{
+	const struct piece *piece = &pieces->list[i], *before = i ? piece - 1 : NULL,
+	                   *after = i + 1 < pieces->count ? piece + 1 : NULL;
+	return (before && before->end == piece->start && (before->component == C_FILE || before->component == C_TEXT)) ||
+	       (after && after->start == piece->end && (after->component == C_FILE || after->component == C_TEXT));
+}
+
+void ledger_rest(struct pieces *pieces, const char *allocator_label)
+{
+	for (size_t i = 0; i < pieces->count; i++) {
+		struct piece *piece = &pieces->list[i];
+		if (piece->claimable && piece->end - piece->start <= LOADER_MOST && beside_file(pieces, i))
+			give(pieces, piece, C_FILE, "dynamic loader");
+		if (piece->claimable && allocator_label)
+			give(pieces, piece, C_ALLOCATOR, allocator_label);
+	}
 }
 
 bool ledger_measure(struct pieces *pieces, const struct pagemap *pagemap)

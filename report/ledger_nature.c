@@ -166,30 +166,46 @@ struct lua_segment {
 	uint64_t base, size, next;
 };
 #define LUA_SEGMENTS_AT (16 + 840)
+#define LUA_GRANULARITY (128u << 10)
+#define LUA_TRIES 8192u
 
-/* Follows the list of the state that lies at the mapping's start. True when that start is in its own list. */
-static bool follow(int pid, const struct smaps *smaps, const struct vma *vma, enum component component,
-                   struct claims *claims)
+/* Follows the list of the state that may lie at `base`. True when a segment of it holds that state. */
+static bool follow(int pid, const struct smaps *smaps, uint64_t base, enum component component, struct claims *claims)
 {
-	struct lua_segment segment = {.next = vma->start + LUA_SEGMENTS_AT};
+	struct lua_segment segment = {.next = base + LUA_SEGMENTS_AT};
 	bool own = false;
 	for (int bound = 0; bound < 65536 && segment.next && peek(pid, segment.next, &segment, sizeof segment); bound++) {
 		const struct vma *holder = smaps_find(smaps, segment.base);
 		if (!holder || !plain(holder) || segment.base % PAGE || segment.size % PAGE || !segment.size ||
 		    segment.size > holder->end - segment.base)
 			break;
-		own |= segment.base == vma->start;
+		own |= segment.base <= base && base - segment.base < segment.size; /* neighbours were joined */
 		if (claims)
-			claims_add(claims, segment.base, segment.base + segment.size, RANK_NATURE, component, "arena");
+			claims_add(claims, segment.base, segment.base + segment.size, RANK_NATURE, component, "arenas");
 	}
 	return own;
+}
+
+/* Segments are multiples of 128 KiB, and neighbours merge: the state is some segments from either end. */
+static void try_from(int pid, const struct smaps *smaps, const struct vma *vma, uint64_t at, enum component component,
+                     struct claims *claims)
+{
+	for (unsigned tries = 0; at < vma->end && tries < LUA_TRIES; at += LUA_GRANULARITY, tries++)
+		if (follow(pid, smaps, at, component, NULL))
+			follow(pid, smaps, at, component, claims);
 }
 
 void nature_claim_luajit(int pid, const struct smaps *smaps, enum component component, struct claims *claims)
 {
 	for (size_t i = 0; i < smaps->count; i++) {
 		const struct vma *vma = &smaps->vmas[i];
-		if (plain(vma) && follow(pid, smaps, vma, component, NULL))
-			follow(pid, smaps, vma, component, claims);
+		uint64_t from_end = (vma->end - vma->start) % LUA_GRANULARITY;
+		if (vma_is_anonymous(vma) && vma->executable && !vma->name[0])
+			claims_add(claims, vma->start, vma->end, RANK_NATURE, component, "machine code");
+		if (!plain(vma))
+			continue;
+		try_from(pid, smaps, vma, vma->start, component, claims);
+		if (from_end)
+			try_from(pid, smaps, vma, vma->start + from_end, component, claims);
 	}
 }

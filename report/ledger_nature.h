@@ -22,7 +22,7 @@ enum component program_luajit(const struct program *program);
 void nature_claim_images(int pid, const struct smaps *smaps, struct claims *claims);
 /* glibc: arenas by their headers; blocks that have a mapping of their own by theirs. */
 void nature_claim_glibc(int pid, const struct smaps *smaps, const char *label, struct claims *claims);
-/* LuaJIT: arenas by the allocator's state at their start and the list it holds. */
+/* LuaJIT: arenas by the allocator's state in the first one and the list it holds; executable anonymous memory. */
 void nature_claim_luajit(int pid, const struct smaps *smaps, enum component component, struct claims *claims);
 
 #endif

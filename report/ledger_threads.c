@@ -29,6 +29,7 @@
 #define TCB_ALIGN 64u
 #define TCB_TID 0x2d0u       /* glibc, x86-64: offsetof(struct pthread, tid), for all versions since 2.4 */
 #define SEARCH_PAGES 2048u   /* 8 MiB, the usual size of a stack */
+#define GUARD_MOST (64u << 10)
 
 static int by_tid(const void *left, const void *right)
 {
@@ -133,11 +134,22 @@ static bool has_guard(const struct smaps *smaps, const struct vma *vma)
 	return below && below->end == vma->start && vma_is_anonymous(below) && !below->readable && !below->writable;
 }
 
-static void claim(struct thread *thread, uint64_t start, uint64_t end, struct claims *claims)
+/* A stack, and the guard below it: its mapping, or of one that was merged with more the last page. */
+static void claim_range(uint64_t start, uint64_t end, const char *label, const struct smaps *smaps, struct claims *claims)
+{
+	const struct vma *vma = smaps_find(smaps, start);
+	claims_add(claims, start, end, RANK_STACK, C_STACKS, label);
+	if (!vma || vma->start != start || !has_guard(smaps, vma))
+		return;
+	uint64_t low = start - (vma - 1)->start > GUARD_MOST ? start - PAGE : (vma - 1)->start;
+	claims_add(claims, low, start, RANK_STACK, C_RESERVED, "stack guards");
+}
+
+static void claim(struct thread *thread, uint64_t start, uint64_t end, const struct smaps *smaps, struct claims *claims)
 {
 	thread->start = start;
 	thread->end = end;
-	claims_add(claims, start, end, RANK_STACK, C_STACKS, thread->label);
+	claim_range(start, end, thread->label, smaps, claims);
 }
 
 /* From the thread's own pointers. */
@@ -151,13 +163,14 @@ static void claim_thread(struct thread *thread, int pid, const struct smaps *sma
 		tcb = control_block(pid, thread->stack_pointer, vma->end);
 	uint64_t end = tcb >= vma->start && tcb < vma->end ? (tcb / PAGE + 1) * PAGE : vma->end;
 	if (has_guard(smaps, vma))
-		claim(thread, vma->start, end, claims);
+		claim(thread, vma->start, end, smaps, claims);
 	else if (thread->stack_pointer >= vma->start && thread->stack_pointer < end)
-		claim(thread, thread->stack_pointer & -(uint64_t)PAGE, end, claims);
+		claim(thread, thread->stack_pointer & -(uint64_t)PAGE, end, smaps, claims);
 }
 
 /* A guarded mapping that ends in a control block: of a thread that is running, or of one that ended. */
-static void claim_guarded(struct threads *threads, int pid, const struct vma *vma, struct claims *claims)
+static void claim_guarded(struct threads *threads, int pid, const struct smaps *smaps, const struct vma *vma,
+                          struct claims *claims)
 {
 	uint64_t tcb = control_block(pid, vma->end - PAGE, vma->end);
 	int32_t tid = 0;
@@ -167,9 +180,9 @@ static void claim_guarded(struct threads *threads, int pid, const struct vma *vm
 		tid = 0;
 	struct thread *thread = tid > 0 ? find(threads, tid) : NULL;
 	if (!thread)
-		claims_add(claims, vma->start, vma->end, RANK_STACK, C_STACKS, "kept for new threads");
+		claim_range(vma->start, vma->end, "kept for new threads", smaps, claims);
 	else if (!thread->end)
-		claim(thread, vma->start, vma->end, claims);
+		claim(thread, vma->start, vma->end, smaps, claims);
 }
 
 void threads_claim(struct threads *threads, int pid, const struct smaps *smaps, struct claims *claims)
@@ -185,7 +198,7 @@ void threads_claim(struct threads *threads, int pid, const struct smaps *smaps, 
 		for (size_t k = 0; k < threads->count && !taken; k++)
 			taken = threads->list[k].start == vma->start;
 		if (!taken)
-			claim_guarded(threads, pid, vma, claims);
+			claim_guarded(threads, pid, smaps, vma, claims);
 	}
 }
 
