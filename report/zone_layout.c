@@ -12,7 +12,7 @@
 
 #define MOST_PAGE_LINES 64
 #define MOST_GRID_LINES 32
-#define LABEL_COLUMNS 44 /* of a page's line: what is beside its cells */
+#define LABEL_COLUMNS 36 /* of a page's line: what is beside its cells */
 
 struct ink {
 	const char *used, *free, *part;
@@ -31,14 +31,16 @@ static struct ink choose_ink(void)
 	return (struct ink){"#", ".", "+"};
 }
 
-static void put_cell(const struct ink *ink, uint64_t used, uint64_t bytes, FILE *out)
+/* One cell; colour is switched only where it changes. */
+static void put_cell(const struct ink *ink, uint64_t used, uint64_t bytes, const char **color, FILE *out)
 {
-	if (used == 0)
-		fprintf(out, "%s%s", text_green(), ink->free);
-	else if (used >= bytes)
-		fprintf(out, "%s%s", text_red(), ink->used);
-	else
-		fprintf(out, "%s%s", text_yellow(), ink->part);
+	const char *cell = used == 0 ? ink->free : used >= bytes ? ink->used : ink->part;
+	const char *wanted = used == 0 ? text_green() : used >= bytes ? text_red() : text_yellow();
+
+	if (wanted != *color)
+		fputs(wanted, out);
+	*color = wanted;
+	fputs(cell, out);
 }
 
 static void legend(const struct ink *ink, const char *cell, FILE *out)
@@ -66,6 +68,7 @@ static uint64_t used_between(const struct zone_cursor *item, uint64_t from, uint
 static void page_line(const struct zone_head *head, const struct zone_cursor *item, unsigned cells, const struct ink *ink, FILE *out)
 {
 	const uint64_t page = zone_page_size(head), a_cell = page / cells;
+	const char *color = NULL;
 	char range[48], what[32];
 
 	if (item->pages > 1)
@@ -77,9 +80,9 @@ static void page_line(const struct zone_head *head, const struct zone_cursor *it
 	else
 		snprintf(what, sizeof(what), "%s", item->kind == ZONE_ITEM_FREE ? "free" : item->kind == ZONE_ITEM_RUN ? "pages" : "unclear");
 
-	fprintf(out, "  %9s  %-7s  ", range, what);
+	fprintf(out, "  %5s  %-7s  ", range, what);
 	for (unsigned i = 0; i < cells; i++)
-		put_cell(ink, used_between(item, i * a_cell, (i + 1) * a_cell), a_cell, out);
+		put_cell(ink, used_between(item, i * a_cell, (i + 1) * a_cell), a_cell, &color, out);
 	fputs(text_reset(), out);
 	if (item->kind == ZONE_ITEM_CHUNKS)
 		fprintf(out, "  %" PRIu64 " of %u used\n", zone_item_used(head, item) / item->chunk_size, item->chunks);
@@ -104,7 +107,7 @@ static void draw_pages(const struct zone_copy *copy, int width, const struct ink
 
 	snprintf(cell, sizeof(cell), "a line is a page, a cell %" PRIu64 " bytes", zone_page_size(&copy->head) / cells);
 	legend(ink, cell, out);
-	fprintf(out, "%s  %9s  %-7s%s\n", text_bold(), "page", "slot", text_reset());
+	fprintf(out, "%s  %5s  %-7s%s\n", text_bold(), "page", "slot", text_reset());
 	while (zone_next(copy, &item))
 		page_line(&copy->head, &item, cells, ink, out);
 }
@@ -135,10 +138,11 @@ static void draw_grid(const struct zone_copy *copy, int width, const struct ink 
 	legend(ink, cell, out);
 	fprintf(out, "%s  %9s%s\n", text_bold(), "page", text_reset());
 	for (uint64_t i = 0; i < cells; i += columns) {
+		const char *color = NULL;
 		fprintf(out, "  %9" PRIu64 "  ", i * per_cell);
 		for (uint64_t j = i; j < i + columns && j < cells; j++) {
 			const uint64_t left = pages - j * per_cell;
-			put_cell(ink, used[j], (left < per_cell ? left : per_cell) * page, out);
+			put_cell(ink, used[j], (left < per_cell ? left : per_cell) * page, &color, out);
 		}
 		fprintf(out, "%s\n", text_reset());
 	}

@@ -3,8 +3,8 @@
  * zone_svg.c - the layout of a zone as a picture: rows of pages, red used, green free. Hovering tells
  * a cell's size and state. The file needs nothing beside it.
  *
- * A small zone has a cell for each slab. Past MOST_SLABS slabs a cell is a page, past MOST_CELLS
- * pages it is several, shaded from green to red by the bytes used.
+ * A small zone has a cell for each slab. Past MOST_SLABS slabs or SLAB_PAGES pages a cell is a page,
+ * past MOST_CELLS pages it is several, shaded from green to red by the bytes used.
  */
 #include "zone_draw.h"
 
@@ -15,7 +15,8 @@
 #include <string.h>
 
 #define MOST_SLABS 20000
-#define MOST_CELLS 8192
+#define SLAB_PAGES 512
+#define MOST_CELLS 4096
 #define LEFT 96.0   /* of the rows; their labels are beside them */
 #define TOP 104.0
 #define WIDE 1024.0 /* of a row */
@@ -74,8 +75,10 @@ static void put_bar(const struct picture *p, uint64_t offset, uint64_t bytes, co
 
 	while (offset < end) {
 		const uint64_t row_end = (offset / row_bytes + 1) * row_bytes, stop = end < row_end ? end : row_end;
-		fprintf(p->out, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"%s\"/>", x_of(p, offset), y_of(p, offset),
-			WIDE * (stop - offset) / row_bytes, p->bar, color);
+		const double width = WIDE * (stop - offset) / row_bytes;
+		/* The line between cells would drown very narrow ones. */
+		fprintf(p->out, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"%s\"%s/>", x_of(p, offset),
+			y_of(p, offset), width, p->bar, color, width < 4 ? " stroke-width=\"0.25\"" : "");
 		offset = stop;
 	}
 }
@@ -234,7 +237,7 @@ static void put_heading(const struct picture *p, const struct zone *zone, double
 void zone_draw_svg(const struct zone *zone, FILE *out)
 {
 	const struct zone_head *head = &zone->copy.head;
-	const bool slabs = zone->counts.used.count + zone->counts.free.count <= MOST_SLABS;
+	const bool slabs = zone->counts.used.count + zone->counts.free.count <= MOST_SLABS && head->page_count <= SLAB_PAGES;
 	struct picture p = {.out = out, .head = head, .columns = 1, .per_cell = 1};
 
 	if (!slabs)
