@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* demangle.c - the only file that knows libiberty. */
+/* demangle.c - the only file that knows libiberty (whose header has its own xcalloc and friends: no xalloc.h here). */
 #include "demangle.h"
 
-#include "xalloc.h"
+#include <stdlib.h>
+#include <string.h>
 
 #include <libiberty/demangle.h>
 
-#define MOST_LENGTH 4096 /* the demangler recurses and its output can be exponential: such a name is shown as it is */
+#define MOST_LENGTH 4096 /* the demangler recurses, and its output may be far longer: such a name is shown as it is */
 
 char *demangle(const char *name)
 {
 	char *readable = NULL;
 
-	if (strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0) {
-		if (strlen(name) < MOST_LENGTH)
+	if (name[0] == '_' && (name[1] == 'Z' || name[1] == 'R') && strlen(name) < MOST_LENGTH) {
+		readable = rust_demangle(name, 0);
+		if (!readable)
 			readable = cplus_demangle_v3(name, DMGL_PARAMS | DMGL_ANSI);
-		if (!readable && strlen(name) < MOST_LENGTH)
-			readable = rust_demangle(name, 0);
 	}
-	return readable ? readable : xstrdup(name);
+	return readable ? readable : strdup(name);
 }

@@ -174,6 +174,14 @@ static bool known_inode(const struct directory *d, const struct stat *st)
 	return false;
 }
 
+/* A process whose maps we may not read may still map it: then its pid has to do. */
+static pid_t hidden_owner(const struct segment *segment)
+{
+	const pid_t pid = segment->header.pid <= INT32_MAX ? (pid_t)segment->header.pid : 0;
+
+	return pid && process_exists(pid) && directory_permission(pid) != 0 ? pid : 0;
+}
+
 static void scan_directory(struct directory *d, const char *path)
 {
 	DIR *dir = opendir(path);
@@ -189,7 +197,7 @@ static void scan_directory(struct directory *d, const char *path)
 		if (fd >= 0 && fstat(fd, &st) == 0 && !known_inode(d, &st)) {
 			struct segment *segment = segment_read_header(fd, file, d->quiet);
 			if (segment)
-				add(d, segment, file, 0);
+				add(d, segment, file, hidden_owner(segment));
 		}
 		if (fd >= 0)
 			close(fd);

@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#pragma weak cmd_zones
-#pragma weak cmd_breakdown
-
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -31,10 +28,8 @@ static void usage(FILE *out)
 {
 	fputs("Usage: heapray COMMAND [OPTION...] [TARGET]\n"
 	      "An X-ray of a process's memory.\n\n", out);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (commands[i].run)
-			fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].what);
-	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].what);
 	fputs("\nTARGET is a pid (with all it forked), a segment file, or left out: the newest watched process.\n"
 	      "\nExamples:\n"
 	      "  heapray run -- nginx -c /etc/nginx/nginx.conf   start nginx watched\n"
@@ -66,7 +61,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (!commands[i].run || strcmp(argv[1], commands[i].name) != 0)
+		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
 		argv[1] = xasprintf("heapray %s", commands[i].name); /* argp prints it before each message */
 		const int status = commands[i].run(argc - 1, argv + 1);

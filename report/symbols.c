@@ -482,7 +482,9 @@ void symbols_unnamed_callees(struct symbols *s, bool (*matches)(const char *func
 
 	if (s->state == SYMBOLS_FINE && gelf_getehdr(s->elf, &header) && header.e_machine == EM_X86_64) {
 		for (size_t i = 0; i < s->named.count; i++) {
-			if (matches(shown_name(s, &s->named.ranges[i]), context))
+			/* Wrappers in C: no need to make a thousand C++ names readable. */
+			const char *name = s->named.ranges[i].name;
+			if (name[0] != '_' && matches(shown_name(s, &s->named.ranges[i]), context))
 				add_callees(s, &s->named.ranges[i], list, &count);
 		}
 		for (size_t i = 0; i < count; i++)

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * model_frames.c - places become frames: symbols are looked up when a place is first shown, once each.
+ */
+#include "model_private.h"
+
+#include "owners.h"
+#include "symbols.h"
+#include "xalloc.h"
+
+/* A function in a module: frames of one identity are one function. */
+struct identity {
+	struct identity_key {
+		uint64_t offset; /* of one whose name is not known: its own place */
+		uint32_t module, function;
+	} key;
+	uint32_t index;
+	UT_hash_handle hh;
+};
+
+static const char *const notes[HR_ROOT_COUNT] = {
+	[HR_ROOT_JIT] = "<jit>",
+	[HR_ROOT_NO_INFO] = "<no unwind info>",
+	[HR_ROOT_TRUNCATED] = "<truncated>",
+	[HR_ROOT_NOT_SAMPLED] = "<not sampled>",
+	[HR_ROOT_FULL] = "<tables full>",
+};
+
+/* ---- symbols of a module ------------------------------------------------------------------- */
+
+static struct symbols *symbols_of(struct model *model, uint32_t index)
+{
+	struct module *m = &model->private->modules[index];
+	const char *ways[4] = {m->path}, **way = ways;
+	char *root = NULL, *exe = NULL;
+
+	if (m->symbols)
+		return m->symbols;
+	if (m->pid) {
+		/* In its own mount namespace; and its executable, even when that was removed. */
+		*way++ = root = xasprintf("/proc/%d/root%s", (int)m->pid, m->path);
+		*way++ = m->path;
+		if (m->id_length)
+			*way++ = exe = xasprintf("/proc/%d/exe", (int)m->pid);
+	}
+	m->symbols = symbols_open(ways, m->build_id, m->id_length);
+	if (m->path[0] == '/' && symbols_state(m->symbols) == SYMBOLS_REPLACED)
+		quality_approximate(model->private->quality, "%s: the file is not the one that was loaded: addresses without names", m->path);
+	else if (m->path[0] == '/' && symbols_state(m->symbols) == SYMBOLS_MISSING)
+		quality_approximate(model->private->quality, "%s: the file cannot be read: addresses without names", m->path);
+	free(root);
+	free(exe);
+	return m->symbols;
+}
+
+/* ---- frames -------------------------------------------------------------------------------- */
+
+static uint32_t identity_of(struct model *model, struct identity_key key)
+{
+	struct model_private *p = model->private;
+	struct identity *identity;
+
+	HASH_FIND(hh, p->identities, &key, sizeof(key), identity);
+	if (!identity) {
+		identity = xcalloc(1, sizeof(*identity));
+		identity->key = key;
+		identity->index = p->identity_count++;
+		HASH_ADD(hh, p->identities, key, sizeof(key), identity);
+	}
+	return identity->index;
+}
+
+static void add_frame(struct model *model, struct frame frame)
+{
+	struct model_private *p = model->private;
+	struct identity_key key = {.module = frame.module_index, .function = model_name(model, frame.function)};
+
+	if (!frame.function)
+		key.offset = frame.kind == FRAME_LUA ? (uint64_t)model_name(model, frame.file) << 32 | frame.line : frame.offset;
+	else if (frame.kind == FRAME_LUA)
+		key.offset = model_name(model, frame.file);
+	frame.identity = identity_of(model, key);
+	xgrow(model->frames, model->frame_count, p->frame_capacity);
+	model->frames[model->frame_count++] = frame;
+}
+
+static void resolve_native(struct model *model, const struct place_key *key)
+{
+	const struct symbol *found;
+	const char *path = model->private->modules[key->module].path;
+	struct frame frame = {.kind = FRAME_NATIVE, .module = path, .offset = key->offset, .module_index = key->module};
+
+	if (key->module == 0) {
+		add_frame(model, frame);
+		return;
+	}
+	/* It is where the call returns to: the call itself ends one byte before. */
+	const size_t count = symbols_lookup(symbols_of(model, key->module), key->offset - 1, &found);
+	for (size_t i = 0; i < count; i++) {
+		frame.function = found[i].function;
+		frame.file = found[i].file;
+		frame.line = found[i].line;
+		add_frame(model, frame);
+	}
+}
+
+/* Lua marks what a chunk's name is: '@' a file, '=' a name as it stands. */
+static const char *chunk_name(const char *chunk)
+{
+	return chunk && (*chunk == '@' || *chunk == '=') ? chunk + 1 : chunk;
+}
+
+#define LUA_MODULE (UINT32_MAX - 1)
+#define NOTE_MODULE UINT32_MAX
+
+const struct place *model_resolve(const struct model *const_model, uint32_t index)
+{
+	struct model *model = (struct model *)const_model; /* resolving is a cache, no change anyone sees */
+	struct place *place = model->private->place_list[index];
+	const struct place_key *key = &place->key;
+
+	if (place->frame_count)
+		return place;
+	place->first_frame = model->frame_count;
+	if (key->kind == FRAME_LUA)
+		add_frame(model, (struct frame){
+			.kind = FRAME_LUA,
+			.function = model_text(model, key->function),
+			.module = "lua",
+			.file = chunk_name(model_text(model, key->module)),
+			.line = key->offset,
+			.module_index = LUA_MODULE,
+		});
+	else if (key->kind == FRAME_NOTE)
+		add_frame(model, (struct frame){
+			.kind = FRAME_NOTE,
+			.function = key->offset < HR_ROOT_COUNT ? notes[key->offset] : NULL,
+			.module = "[none]",
+			.module_index = NOTE_MODULE,
+		});
+	else
+		resolve_native(model, key);
+	place->frame_count = model->frame_count - place->first_frame;
+	return place;
+}
+
+size_t model_frames(const struct model *model, const struct row *row, const uint32_t **frames)
+{
+	struct model_private *p = model->private;
+	size_t count = 0;
+
+	if (row->frames || row->path == UINT32_MAX) {
+		*frames = row->frames;
+		return row->frame_count;
+	}
+	for (uint32_t at = row->path; at; at = p->path_list[at]->key.parent) {
+		const struct place *place = model_resolve(model, p->path_list[at]->key.place);
+		for (uint32_t i = 0; i < place->frame_count; i++) {
+			xgrow(p->buffer, count, p->buffer_capacity);
+			p->buffer[count++] = place->first_frame + i;
+		}
+	}
+	*frames = p->buffer;
+	return count;
+}
+
+/* ---- wrappers ------------------------------------------------------------------------------ */
+
+static bool is_wrapper_name(const char *function, void *context)
+{
+	(void)context;
+	return owners_is_wrapper(function);
+}
+
+static void add_callee(const char *function, void *context)
+{
+	struct name **callees = context, *name;
+	const size_t length = strlen(function);
+
+	name = xcalloc(1, sizeof(*name) + length + 1);
+	memcpy(name->text, function, length);
+	HASH_ADD_KEYPTR(hh, *callees, name->text, length, name);
+}
+
+/* A function without a symbol that a wrapper calls or jumps to is a wrapper: nginx's ngx_palloc ends
+ * in a jump to a static function, which on a stripped nginx has no name. */
+static bool is_unnamed_wrapper(struct model *model, const struct frame *frame)
+{
+	struct module *m = &model->private->modules[frame->module_index];
+	struct name *found;
+
+	if (!m->symbols || !strstr(frame->function, "!fn@"))
+		return false;
+	if (!m->callees_known)
+		symbols_unnamed_callees(m->symbols, is_wrapper_name, add_callee, &m->callees);
+	m->callees_known = true;
+	HASH_FIND(hh, m->callees, frame->function, strlen(frame->function), found);
+	return found != NULL;
+}
+
+bool model_is_wrapper(const struct model *const_model, uint32_t index)
+{
+	struct model *model = (struct model *)const_model;
+	struct model_private *p = model->private;
+	const struct frame *frame = &model->frames[index];
+
+	if (frame->kind != FRAME_NATIVE || !frame->function)
+		return false;
+	if (p->wrapper_capacity < p->identity_count) {
+		const size_t capacity = p->identity_count * 2;
+		p->wrapper = xreallocarray(p->wrapper, capacity, 1);
+		memset(p->wrapper + p->wrapper_capacity, 0, capacity - p->wrapper_capacity);
+		p->wrapper_capacity = capacity;
+	}
+	uint8_t *known = &p->wrapper[frame->identity];
+	if (*known == 0)
+		*known = owners_is_wrapper(frame->function) || is_unnamed_wrapper(model, frame) ? 2 : 1;
+	return *known == 2;
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void free_names(struct name **names)
+{
+	struct name *name, *next;
+
+	HASH_ITER(hh, *names, name, next) {
+		HASH_DEL(*names, name);
+		free(name);
+	}
+}
+
+void model_free_frames(struct model *model)
+{
+	struct model_private *p = model->private;
+	struct identity *identity, *next;
+
+	HASH_ITER(hh, p->identities, identity, next) {
+		HASH_DEL(p->identities, identity);
+		free(identity);
+	}
+	for (size_t i = 1; i < p->module_count; i++) {
+		free_names(&p->modules[i].callees);
+		if (p->modules[i].symbols)
+			symbols_close(p->modules[i].symbols);
+	}
+	HASH_CLEAR(hh, p->places);
+	HASH_CLEAR(hh, p->paths);
+	for (size_t i = 1; i < p->place_count; i++)
+		free(p->place_list[i]);
+	for (size_t i = 1; i < p->path_count; i++)
+		free(p->path_list[i]);
+	free_names(&p->names);
+	free(p->place_list);
+	free(p->path_list);
+	free(p->name_list);
+	free(p->modules);
+	free(p->wrapper);
+	free(p->buffer);
+	free(model->frames);
+	free(p);
+}
