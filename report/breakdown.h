@@ -18,6 +18,7 @@ struct breakdown {
 	const struct family *family;
 	struct ledger_family ledgers;
 	struct breakdown_member *members; /* as many as ledgers.count */
+	struct subsystems subsystems;     /* of the family, inherited blocks once */
 	struct quality quality;
 };
 

@@ -3,6 +3,7 @@
  * cmd_breakdown.c - `heapray breakdown TARGET`: where a process's memory is, and that it adds up.
  */
 #include "breakdown.h"
+#include "callers.h"
 #include "command.h"
 #include "options.h"
 #include "text.h"
@@ -19,19 +20,33 @@ static const char doc[] =
         "  heapray breakdown --json 4711 | jq '.total'\n";
 
 /* The parts that only a segment and the process's own structures can tell. */
-static void gather_members(struct breakdown *breakdown)
+static void gather(struct breakdown *breakdown)
 {
-	breakdown->members = xcalloc(breakdown->ledgers.count, sizeof *breakdown->members);
-	for (size_t i = 0; i < breakdown->ledgers.count; i++) {
-		const struct ledger *ledger = &breakdown->ledgers.members[i];
+	const struct ledger_family *ledgers = &breakdown->ledgers;
+	struct callers *callers = callers_open();
+	breakdown->members = xcalloc(ledgers->count, sizeof *breakdown->members);
+	for (size_t i = 0; i < ledgers->count; i++) {
+		const struct ledger *ledger = &ledgers->members[i];
+		const struct process *process = ledger->process;
 		struct breakdown_member *member = &breakdown->members[i];
 		if (!ledger->books)
 			continue;
-		int pid = ledger->published ? 0 : ledger->process->pid;
-		subsystems_of(ledger->books, pid, &member->subsystems);
-		if (pid && ledger->program.nginx)
-			pools_read(ledger->process->segment, pid, &member->pools);
+		struct stacks_of *stacks = callers_stacks(callers, ledger->books, process->alive ? process->pid : 0);
+		if (ledger->books == process->segment) {
+			subsystems_add(stacks, ledger->books, false, &member->subsystems);
+			subsystems_add(stacks, ledger->books, ledger->parent_counts, &breakdown->subsystems);
+		}
+		if (process->alive && ledger->program.nginx) {
+			struct peek peek;
+			peek_open(&peek, process->pid);
+			pools_read(stacks, ledger->books, &process->segment->header, &peek, &member->pools);
+			peek_close(&peek);
+		}
+		subsystems_sort(&member->subsystems);
+		callers_stacks_free(stacks);
 	}
+	subsystems_sort(&breakdown->subsystems);
+	callers_close(callers);
 }
 
 int cmd_breakdown(int argc, char **argv)
@@ -49,7 +64,7 @@ int cmd_breakdown(int argc, char **argv)
 	quality_of(&family, &breakdown.quality);
 	if (ledger_family_build(&breakdown.ledgers, &family, &breakdown.quality))
 		return 2;
-	gather_members(&breakdown);
+	gather(&breakdown);
 	if (options.json)
 		json_print(breakdown_json(&breakdown), stdout);
 	else

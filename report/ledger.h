@@ -80,7 +80,7 @@ struct piece {
 	const char *label;
 	const struct vma *vma;
 	bool claimable; /* anonymous memory that nobody claimed: a live block in it makes it the allocator's */
-	struct figures figures;
+	struct usage figures;
 };
 
 struct pieces {

@@ -53,6 +53,24 @@ static const char *caller(const struct segment *books, uint32_t module)
 	return slash ? slash + 1 : path ? path : "unknown caller";
 }
 
+/*
+ * Machine code is mapped while a trace is compiled, which is not always inside a call that tells the VM: it
+ * is of the subsystem that all VMs have, where they have one.
+ */
+static enum component any_luajit(const struct segment *books)
+{
+	enum component only = C_COUNT;
+	for (size_t i = 0; i < books->domain_count; i++) {
+		const struct hr_domain *domain = &books->domains[i];
+		if (domain->kind != HR_DOMAIN_LUAJIT || domain->flags & HR_DOMAIN_CLOSED)
+			continue;
+		if (only != C_COUNT && only != domain_component(domain))
+			return C_LUAJIT_OTHER;
+		only = domain_component(domain);
+	}
+	return only == C_COUNT ? C_LUAJIT_OTHER : only;
+}
+
 /* Where the row belongs; C_COUNT: its mapping tells that itself. Interned labels: pieces compare and keep them. */
 static enum component owner(const struct segment *books, const struct hr_mapping *row, enum claim_rank *rank,
                             const char **label)
@@ -76,7 +94,7 @@ static enum component owner(const struct segment *books, const struct hr_mapping
 		/* fall through */
 	case HR_MAPPING_LUAJIT:
 		*rank = RANK_LUAJIT;
-		return domain && domain->kind == HR_DOMAIN_LUAJIT ? domain_component(domain) : C_LUAJIT_OTHER;
+		return domain && domain->kind == HR_DOMAIN_LUAJIT ? domain_component(domain) : any_luajit(books);
 	case HR_MAPPING_HEAPRAY:
 		*rank = RANK_HEAPRAY;
 		*label = "tables";
@@ -128,12 +146,12 @@ static uint64_t known(uint64_t bytes)
 int books_published(struct ledger *ledger)
 {
 	const struct segment *segment = ledger->process->segment;
-	struct figures explained = {0};
+	struct usage explained = {0};
 	ledger->published = true;
 	ledger->allocator = books_allocator(segment, &(struct program){.allocator = "allocator"});
 	for (size_t i = 0; segment && i < segment->ledger_count; i++) {
 		const struct hr_ledger_row *row = &segment->ledger[i];
-		struct figures f = {.virtual_bytes = known(row->virtual_bytes),
+		struct usage f = {.virtual_bytes = known(row->virtual_bytes),
 		                    .resident_bytes = known(row->resident_bytes),
 		                    .swap_bytes = known(row->swap_bytes)};
 		f.pss_bytes = f.resident_bytes;
@@ -149,7 +167,7 @@ int books_published(struct ledger *ledger)
 		component->present = true;
 		component->figures = f;
 		component->used_bytes = row->used_bytes;
-		figures_add(&explained, &f);
+		usage_add(&explained, &f);
 	}
 	if (!ledger->published_ns) {
 		text_error("A process that ended before it allocated for a second leaves none; `heapray stacks` works.",
@@ -157,10 +175,10 @@ int books_published(struct ledger *ledger)
 		return -1;
 	}
 	/* What was published was taken over some time: the system's figures are raised to what has a name. */
-	struct figures rest = ledger->system;
-	figures_subtract(&rest, &explained);
+	struct usage rest = ledger->system;
+	usage_subtract(&rest, &explained);
 	ledger->rows[C_UNEXPLAINED].figures = rest;
 	ledger->system = explained;
-	figures_add(&ledger->system, &rest);
+	usage_add(&ledger->system, &rest);
 	return 0;
 }

@@ -8,7 +8,7 @@
 /* A zone of the family: its largest mapping and, where the kernel did not tell, the most any member has of it. */
 struct shared_zone {
 	uint64_t device, inode;
-	struct figures most;
+	struct usage most;
 };
 
 struct shared_zones {
@@ -57,7 +57,7 @@ static void sum_zones(struct ledger_family *sum, struct quality *quality)
 				see(&zones, &sum->members[i].pieces.list[k]);
 	if (!zones.count)
 		return;
-	row->figures = (struct figures){0};
+	row->figures = (struct usage){0};
 	row->loaded_bytes = 0;
 	for (size_t i = 0; i < zones.count; i++) {
 		uint64_t bytes = loaded(&sum->zones, &zones.list[i]);
@@ -67,7 +67,7 @@ static void sum_zones(struct ledger_family *sum, struct quality *quality)
 			zones.list[i].most.resident_bytes = bytes;
 		if (row->loaded_bytes != JSON_UNKNOWN)
 			row->loaded_bytes += bytes;
-		figures_add(&row->figures, &zones.list[i].most);
+		usage_add(&row->figures, &zones.list[i].most);
 	}
 	if (row->loaded_bytes == JSON_UNKNOWN)
 		quality_approximate(quality, "loaded bytes of zones need root: the family's sum has the most any member touched");
@@ -97,10 +97,10 @@ static void sum_members(struct ledger_family *sum)
 		for (int c = 0; c < C_COUNT; c++) {
 			const struct component_row *row = &sum->members[i].rows[c];
 			struct component_row *total = &sum->total[c];
-			struct figures once = row->figures;
+			struct usage once = row->figures;
 			once.resident_bytes = once.pss_bytes;
 			once.swap_bytes = once.swap_pss_bytes;
-			figures_add(&total->figures, &once);
+			usage_add(&total->figures, &once);
 			sum_used(total, row);
 			total->present |= row->present;
 		}
@@ -129,7 +129,7 @@ int ledger_family_build(struct ledger_family *sum, const struct family *family, 
 	sum_members(sum);
 	sum_zones(sum, quality);
 	for (int c = 0; c < C_COUNT; c++)
-		figures_add(&sum->system, &sum->total[c].figures);
+		usage_add(&sum->system, &sum->total[c].figures);
 	return sum->count ? 0 : -1;
 }
 

@@ -16,7 +16,7 @@ struct ledger_family {
 	size_t count;
 	struct zone_set zones;
 	struct component_row total[C_COUNT]; /* resident and swap by the rule above; pss is the same */
-	struct figures system;
+	struct usage system;
 	size_t failed; /* members that ended while they were read, or may not be */
 };
 

@@ -4,17 +4,17 @@
 #include "ledger_books.h"
 #include "process.h"
 
-static void set_figures(struct json *object, const struct figures *figures)
+static void set_usage(struct json *object, const struct usage *figures)
 {
 	json_set_bytes(object, "virtual_bytes", figures->virtual_bytes);
 	json_set_bytes(object, "resident_bytes", figures->resident_bytes);
 	json_set_bytes(object, "swap_bytes", figures->swap_bytes);
 }
 
-static struct json *figures_json(const struct figures *figures)
+static struct json *usage_json(const struct usage *figures)
 {
 	struct json *object = json_object();
-	set_figures(object, figures);
+	set_usage(object, figures);
 	return object;
 }
 
@@ -23,7 +23,7 @@ static struct json *component_json(enum component component, const char *allocat
 	struct json *object = json_object();
 	json_set_string(object, "id", component_id(component));
 	json_set_string(object, "label", component == C_ALLOCATOR ? allocator : component_label(component));
-	set_figures(object, &row->figures);
+	set_usage(object, &row->figures);
 	json_set_bytes(object, "used_bytes", row->used_bytes);
 	json_set_bytes(object, "used_count", row->used_count);
 	if (component == C_NGINX_SHM)
@@ -41,7 +41,7 @@ static struct json *details_json(const struct ledger *ledger, enum component com
 			continue;
 		struct json *object = json_object();
 		json_set_string(object, "label", detail->label);
-		set_figures(object, &detail->figures);
+		set_usage(object, &detail->figures);
 		json_set_bytes(object, "pss_bytes", detail->figures.pss_bytes);
 		json_set_bytes(object, "ranges", detail->ranges);
 		json_append(array, object);
@@ -121,7 +121,7 @@ static struct json *threads_json(const struct threads *threads)
 		json_set_integer(object, "tid", thread->tid);
 		json_set_string(object, "name", thread->name);
 		json_set_bool(object, "stack_found", thread->end != 0);
-		set_figures(object, &thread->figures);
+		set_usage(object, &thread->figures);
 		json_append(array, object);
 	}
 	return array;
@@ -139,14 +139,15 @@ static struct json *process_json(const struct ledger *ledger, const struct break
 	json_set_string(object, "state", process->alive ? "live" : "ended");
 	json_set_integer(object, "generation", process->generation);
 	json_set_bool(object, "draining", process->draining);
-	json_set(object, "system", figures_json(&ledger->system));
+	json_set(object, "system", usage_json(&ledger->system));
 	json_set(object, "components", components_json(ledger->rows, ledger->allocator, ledger));
-	json_set(object, "unexplained", figures_json(&ledger->rows[C_UNEXPLAINED].figures));
+	json_set(object, "unexplained", usage_json(&ledger->rows[C_UNEXPLAINED].figures));
 	json_set(object, "unexplained_parts", details_json(ledger, C_UNEXPLAINED));
 	json_set(object, "allocator", waterfall_json(ledger));
 	json_set(object, "vms", vms_json(ledger));
 	json_set(object, "threads", threads_json(&ledger->threads));
 	json_set(object, "pools", pools_json(&more->pools));
+	json_set_bytes(object, "torn_pools", more->pools.torn);
 	json_set(object, "modules", subsystems_json(&more->subsystems));
 	return object;
 }
@@ -159,9 +160,10 @@ struct json *breakdown_json(const struct breakdown *breakdown)
 	for (size_t i = 0; i < ledgers->count; i++)
 		json_append(processes, process_json(&ledgers->members[i], &breakdown->members[i]));
 	json_set(object, "processes", processes);
-	json_set(total, "system", figures_json(&ledgers->system));
+	json_set(total, "system", usage_json(&ledgers->system));
 	json_set(total, "components", components_json(ledgers->total, ledgers->members[0].allocator, NULL));
-	json_set(total, "unexplained", figures_json(&ledgers->total[C_UNEXPLAINED].figures));
+	json_set(total, "unexplained", usage_json(&ledgers->total[C_UNEXPLAINED].figures));
+	json_set(total, "modules", subsystems_json(&breakdown->subsystems));
 	json_set_string(total, "rule", LEDGER_FAMILY_RULE);
 	json_set(object, "total", total);
 	json_set(object, "quality", quality_json(&breakdown->quality));

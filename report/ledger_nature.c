@@ -3,13 +3,17 @@
  * ledger_nature.c - reads owners off the memory itself.
  *
  * Every word that is read is another program's: it is taken for a header only when all its fields agree
- * with each other and with the mapping it lies in. Reading does not change the process's resident bytes
- * by more than the page tables: a page of anonymous memory that was never written stays the zero page.
+ * with each other and with the mapping it lies in.
  */
 #include "ledger_nature.h"
 
 #include <elf.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "peek.h"
 
@@ -83,20 +87,39 @@ static void claim_image(const struct vma *vma, const Elf64_Phdr *headers, size_t
 	}
 }
 
-void nature_claim_images(int pid, const struct smaps *smaps, struct claims *claims)
+struct image_start {
+	Elf64_Ehdr elf;
+	Elf64_Phdr headers[16];
+};
+
+/*
+ * From the file, as the process sees it: the mapping of its first page need not be resident in a forked process.
+ * A file that was removed or replaced since is read from the mapping, where that can be.
+ */
+static bool read_start(const struct peek *peek, const struct vma *vma, struct image_start *start)
 {
-	struct {
-		Elf64_Ehdr elf;
-		Elf64_Phdr headers[16];
-	} start;
+	char path[PATH_MAX];
+	struct stat status;
+	snprintf(path, sizeof path, "/proc/%d/root%s", peek->pid, vma->name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool read = fd >= 0 && !fstat(fd, &status) && status.st_ino == vma->inode &&
+	            pread(fd, start, sizeof *start, 0) == (ssize_t)sizeof *start;
+	if (fd >= 0)
+		close(fd);
+	return read || peek_at(peek, vma->start, start, sizeof *start);
+}
+
+void nature_claim_images(const struct peek *peek, const struct smaps *smaps, struct claims *claims)
+{
 	for (size_t i = 0; i < smaps->count; i++) {
 		const struct vma *vma = &smaps->vmas[i];
-		if (vma->offset || !vma->inode || !vma->readable || vma->shared || !vma->figures.resident_bytes)
+		struct image_start start;
+		if (vma->offset || !vma->inode || !vma->readable || vma->shared || vma->name[0] != '/' ||
+		    !read_start(peek, vma, &start))
 			continue;
-		if (!peek(pid, vma->start, &start, sizeof start) || memcmp(start.elf.e_ident, ELFMAG, SELFMAG))
-			continue;
-		if (start.elf.e_ident[EI_CLASS] != ELFCLASS64 || start.elf.e_phoff != sizeof start.elf ||
-		    start.elf.e_phentsize != sizeof *start.headers || start.elf.e_phnum > 16)
+		if (memcmp(start.elf.e_ident, ELFMAG, SELFMAG) || start.elf.e_ident[EI_CLASS] != ELFCLASS64 ||
+		    start.elf.e_phoff != sizeof start.elf || start.elf.e_phentsize != sizeof *start.headers ||
+		    start.elf.e_phnum > 16)
 			continue;
 		claim_image(vma, start.headers, start.elf.e_phnum, claims);
 	}
@@ -119,12 +142,12 @@ static bool is_heap(const struct heap_info *heap)
 	       heap->accessible >= heap->size && heap->accessible <= HEAP_SIZE;
 }
 
-static void claim_heaps(int pid, const struct vma *vma, const char *label, struct claims *claims)
+static void claim_heaps(const struct peek *peek, const struct vma *vma, const char *label, struct claims *claims)
 {
 	struct heap_info heap;
 	uint64_t at = (vma->start + HEAP_SIZE - 1) / HEAP_SIZE * HEAP_SIZE;
 	for (; at < vma->end; at += HEAP_SIZE)
-		if (peek(pid, at, &heap, sizeof heap) && is_heap(&heap))
+		if (peek_at(peek, at, &heap, sizeof heap) && is_heap(&heap))
 			claims_add(claims, at, at + HEAP_SIZE, RANK_NATURE, C_ALLOCATOR, label);
 }
 
@@ -132,10 +155,10 @@ static void claim_heaps(int pid, const struct vma *vma, const char *label, struc
  * A block with a mapping of its own: {0, length | 2} and then the user's bytes. Neighbours merge, the
  * newest is the lowest.
  */
-static void claim_mapped(int pid, const struct vma *vma, const char *label, struct claims *claims)
+static void claim_mapped(const struct peek *peek, const struct vma *vma, const char *label, struct claims *claims)
 {
 	uint64_t words[2];
-	for (uint64_t at = vma->start; at < vma->end && peek(pid, at, words, sizeof words);) {
+	for (uint64_t at = vma->start; at < vma->end && peek_at(peek, at, words, sizeof words);) {
 		uint64_t length = words[1] & ~7ull;
 		if (words[0] || (words[1] & 7) != 2 || !length || length % PAGE || length > vma->end - at)
 			break;
@@ -149,13 +172,13 @@ static bool plain(const struct vma *vma)
 	return vma_is_anonymous(vma) && !vma->name[0] && vma->readable && vma->writable && vma->figures.resident_bytes;
 }
 
-void nature_claim_glibc(int pid, const struct smaps *smaps, const char *label, struct claims *claims)
+void nature_claim_glibc(const struct peek *peek, const struct smaps *smaps, const char *label, struct claims *claims)
 {
 	for (size_t i = 0; i < smaps->count; i++) {
 		if (!plain(&smaps->vmas[i]))
 			continue;
-		claim_heaps(pid, &smaps->vmas[i], label, claims);
-		claim_mapped(pid, &smaps->vmas[i], label, claims);
+		claim_heaps(peek, &smaps->vmas[i], label, claims);
+		claim_mapped(peek, &smaps->vmas[i], label, claims);
 	}
 }
 
@@ -170,11 +193,11 @@ struct lua_segment {
 #define LUA_TRIES 8192u
 
 /* Follows the list of the state that may lie at `base`. True when a segment of it holds that state. */
-static bool follow(int pid, const struct smaps *smaps, uint64_t base, enum component component, struct claims *claims)
+static bool follow(const struct peek *peek, const struct smaps *smaps, uint64_t base, enum component component, struct claims *claims)
 {
 	struct lua_segment segment = {.next = base + LUA_SEGMENTS_AT};
 	bool own = false;
-	for (int bound = 0; bound < 65536 && segment.next && peek(pid, segment.next, &segment, sizeof segment); bound++) {
+	for (int bound = 0; bound < 65536 && segment.next && peek_at(peek, segment.next, &segment, sizeof segment); bound++) {
 		const struct vma *holder = smaps_find(smaps, segment.base);
 		if (!holder || !plain(holder) || segment.base % PAGE || segment.size % PAGE || !segment.size ||
 		    segment.size > holder->end - segment.base)
@@ -187,15 +210,15 @@ static bool follow(int pid, const struct smaps *smaps, uint64_t base, enum compo
 }
 
 /* Segments are multiples of 128 KiB, and neighbours merge: the state is some segments from either end. */
-static void try_from(int pid, const struct smaps *smaps, const struct vma *vma, uint64_t at, enum component component,
+static void try_from(const struct peek *peek, const struct smaps *smaps, const struct vma *vma, uint64_t at, enum component component,
                      struct claims *claims)
 {
 	for (unsigned tries = 0; at < vma->end && tries < LUA_TRIES; at += LUA_GRANULARITY, tries++)
-		if (follow(pid, smaps, at, component, NULL))
-			follow(pid, smaps, at, component, claims);
+		if (follow(peek, smaps, at, component, NULL))
+			follow(peek, smaps, at, component, claims);
 }
 
-void nature_claim_luajit(int pid, const struct smaps *smaps, enum component component, struct claims *claims)
+void nature_claim_luajit(const struct peek *peek, const struct smaps *smaps, enum component component, struct claims *claims)
 {
 	for (size_t i = 0; i < smaps->count; i++) {
 		const struct vma *vma = &smaps->vmas[i];
@@ -204,8 +227,8 @@ void nature_claim_luajit(int pid, const struct smaps *smaps, enum component comp
 			claims_add(claims, vma->start, vma->end, RANK_NATURE, component, "machine code");
 		if (!plain(vma))
 			continue;
-		try_from(pid, smaps, vma, vma->start, component, claims);
+		try_from(peek, smaps, vma, vma->start, component, claims);
 		if (from_end)
-			try_from(pid, smaps, vma, vma->start + from_end, component, claims);
+			try_from(peek, smaps, vma, vma->start + from_end, component, claims);
 	}
 }

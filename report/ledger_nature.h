@@ -6,6 +6,7 @@
 #define HEAPRAY_LEDGER_NATURE_H
 
 #include "ledger.h"
+#include "peek.h"
 
 /* What the mapped files say the process is. */
 struct program {
@@ -19,10 +20,10 @@ void program_look(const struct smaps *smaps, const char *exe, struct program *pr
 enum component program_luajit(const struct program *program);
 
 /* .bss of each mapped ELF file, as its program headers say. */
-void nature_claim_images(int pid, const struct smaps *smaps, struct claims *claims);
+void nature_claim_images(const struct peek *peek, const struct smaps *smaps, struct claims *claims);
 /* glibc: arenas by their headers; blocks that have a mapping of their own by theirs. */
-void nature_claim_glibc(int pid, const struct smaps *smaps, const char *label, struct claims *claims);
+void nature_claim_glibc(const struct peek *peek, const struct smaps *smaps, const char *label, struct claims *claims);
 /* LuaJIT: arenas by the allocator's state in the first one and the list it holds; executable anonymous memory. */
-void nature_claim_luajit(int pid, const struct smaps *smaps, enum component component, struct claims *claims);
+void nature_claim_luajit(const struct peek *peek, const struct smaps *smaps, enum component component, struct claims *claims);
 
 #endif

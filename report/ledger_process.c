@@ -17,17 +17,16 @@
 #include "xalloc.h"
 #include "zone_find.h"
 
-static void claim_all(struct ledger *ledger)
+static void claim_all(struct ledger *ledger, const struct peek *peek)
 {
-	int pid = ledger->process->pid;
-	nature_claim_images(pid, &ledger->smaps, &ledger->claims);
+	nature_claim_images(peek, &ledger->smaps, &ledger->claims);
 	if (ledger->books)
 		books_claim(ledger->books, &ledger->claims, &ledger->threads);
-	threads_claim(&ledger->threads, pid, &ledger->smaps, &ledger->claims);
+	threads_claim(&ledger->threads, peek, &ledger->smaps, &ledger->claims);
 	if (!strcmp(ledger->program.allocator, "glibc"))
-		nature_claim_glibc(pid, &ledger->smaps, "mapped for blocks", &ledger->claims);
+		nature_claim_glibc(peek, &ledger->smaps, "mapped for blocks", &ledger->claims);
 	if (ledger->program.luajit)
-		nature_claim_luajit(pid, &ledger->smaps, program_luajit(&ledger->program), &ledger->claims);
+		nature_claim_luajit(peek, &ledger->smaps, program_luajit(&ledger->program), &ledger->claims);
 	claims_settle(&ledger->claims);
 }
 
@@ -46,7 +45,7 @@ static void detail_add(struct ledger *ledger, const struct piece *piece)
 		if (detail->component != piece->component || strcmp(detail->label, piece->label))
 			continue;
 		detail->ranges++;
-		figures_add(&detail->figures, &piece->figures);
+		usage_add(&detail->figures, &piece->figures);
 		return;
 	}
 	xgrow(ledger->details, ledger->detail_count, ledger->detail_room);
@@ -71,7 +70,7 @@ static void sum(struct ledger *ledger)
 		struct piece *piece = &ledger->pieces.list[i];
 		struct component_row *row = &ledger->rows[piece->component];
 		row->present = true;
-		figures_add(&row->figures, &piece->figures);
+		usage_add(&row->figures, &piece->figures);
 		if (piece->component != C_STACKS)
 			detail_add(ledger, piece);
 	}
@@ -125,11 +124,32 @@ static void say_doubts(const struct ledger *ledger, bool measured, int64_t block
 		quality_approximate(quality, "process %d has not allocated since it was forked: its books are its parent's", pid);
 }
 
+/* Cuts the mappings and gives every piece its owner and figures. */
+static void place(struct ledger *ledger, struct quality *quality)
+{
+	const struct process *process = ledger->process;
+	struct peek peek;
+	int64_t blocks = 0;
+	peek_open(&peek, process->pid);
+	claim_all(ledger, &peek);
+	ledger_cut(&ledger->smaps, &ledger->claims, ledger->program.nginx, &ledger->pieces);
+	if (ledger->books && ledger->pieces.claimable)
+		blocks = live_table_walk(&peek, &process->segment->header, ledger->books->site_count, see_block, ledger);
+	ledger_rest(&ledger->pieces, !process->segment && ledger->program.allocator_maps ? "anonymous maps" : NULL);
+	bool measured = ledger_measure(&ledger->pieces, &peek.pagemap);
+	threads_measure(&ledger->threads, process->pid, &ledger->pieces);
+	sum(ledger);
+	books_used(ledger, &peek);
+	say_doubts(ledger, measured, blocks, quality);
+	peek_close(&peek);
+}
+
 int ledger_build(struct ledger *ledger, const struct family *family, size_t member, const struct zone_set *zones,
                  struct quality *quality)
 {
 	const struct process *process = &family->members[member];
 	*ledger = (struct ledger){.process = process, .books = books_of(family, member)};
+	ledger->parent_counts = process->parent < family->count;
 	for (int i = 0; i < C_COUNT; i++)
 		ledger->rows[i] = (struct component_row){
 		        .used_bytes = JSON_UNKNOWN, .used_count = JSON_UNKNOWN, .loaded_bytes = JSON_UNKNOWN};
@@ -140,21 +160,8 @@ int ledger_build(struct ledger *ledger, const struct family *family, size_t memb
 	program_look(&ledger->smaps, process->exe, &ledger->program);
 	ledger->program.nginx |= process->role != HR_ROLE_PROCESS || zone_process_is_nginx(process->pid);
 	ledger->allocator = books_allocator(process->segment, &ledger->program);
-	claim_all(ledger);
-	ledger_cut(&ledger->smaps, &ledger->claims, ledger->program.nginx, &ledger->pieces);
-	int64_t blocks = 0;
-	if (ledger->books && ledger->pieces.claimable)
-		blocks = live_table_walk(process->pid, &process->segment->header, ledger->books->site_count, see_block, ledger);
-	ledger_rest(&ledger->pieces, !process->segment && ledger->program.allocator_maps ? "anonymous maps" : NULL);
-	struct pagemap pagemap;
-	pagemap_open(&pagemap, process->pid);
-	bool measured = ledger_measure(&ledger->pieces, &pagemap);
-	pagemap_close(&pagemap);
-	threads_measure(&ledger->threads, process->pid, &ledger->pieces);
-	sum(ledger);
-	books_used(ledger, family);
+	place(ledger, quality);
 	ledger->rows[C_NGINX_SHM].loaded_bytes = loaded(ledger, zones);
-	say_doubts(ledger, measured, blocks, quality);
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct zone_set;
 
 struct component_row {
 	bool present;
-	struct figures figures;
+	struct usage figures;
 	uint64_t used_bytes, used_count; /* JSON_UNKNOWN: cannot be told */
 	uint64_t shared_bytes, shared_count; /* of used: what the parent, a member too, counts as well */
 	uint64_t loaded_bytes;           /* C_NGINX_SHM: resident of the whole objects; JSON_UNKNOWN */
@@ -26,12 +26,13 @@ struct detail {
 	enum component component;
 	const char *label;
 	uint64_t ranges;
-	struct figures figures;
+	struct usage figures;
 };
 
 struct ledger {
 	const struct process *process;
 	const struct segment *books; /* whose rows speak: its own segment, or its parent's until it first allocates */
+	bool parent_counts;          /* its parent is a member too: what it inherited is counted there */
 	bool published;              /* from the last published ledger: the process has ended */
 	uint64_t published_ns;
 	const char *allocator;       /* its real name */
@@ -41,7 +42,7 @@ struct ledger {
 	struct threads threads;
 	struct claims claims;
 	struct component_row rows[C_COUNT];
-	struct figures system;
+	struct usage system;
 	struct detail *details; /* by component, then resident downwards, then label */
 	size_t detail_count, detail_room;
 };

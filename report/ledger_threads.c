@@ -108,13 +108,13 @@ void threads_set_pointer(struct threads *threads, int tid, uint64_t thread_point
 }
 
 /* The first control block in [from, to), or 0. Reads page by page: it is seldom more than a few away. */
-static uint64_t control_block(int pid, uint64_t from, uint64_t to)
+static uint64_t control_block(const struct peek *peek, uint64_t from, uint64_t to)
 {
 	uint64_t words[PAGE / 8];
 	from &= -(uint64_t)PAGE;
 	for (size_t pages = 0; from < to && pages < SEARCH_PAGES; from += PAGE, pages++) {
-		if (!peek(pid, from, words, sizeof words))
-			return 0;
+		if (!peek_at(peek, from, words, sizeof words))
+			continue; /* not resident; the block's page is */
 		for (uint64_t at = 0; at < PAGE; at += TCB_ALIGN)
 			if (words[at / 8] == from + at && words[at / 8 + 2] == from + at)
 				return from + at;
@@ -153,14 +153,14 @@ static void claim(struct thread *thread, uint64_t start, uint64_t end, const str
 }
 
 /* From the thread's own pointers. */
-static void claim_thread(struct thread *thread, int pid, const struct smaps *smaps, struct claims *claims)
+static void claim_thread(struct thread *thread, const struct peek *peek, const struct smaps *smaps, struct claims *claims)
 {
 	uint64_t tcb = thread->thread_pointer;
 	const struct vma *vma = smaps_find(smaps, tcb ? tcb : thread->stack_pointer);
 	if (!is_stack_like(vma))
 		return;
 	if (!tcb)
-		tcb = control_block(pid, thread->stack_pointer, vma->end);
+		tcb = control_block(peek, thread->stack_pointer, vma->end);
 	uint64_t end = tcb >= vma->start && tcb < vma->end ? (tcb / PAGE + 1) * PAGE : vma->end;
 	if (has_guard(smaps, vma))
 		claim(thread, vma->start, end, smaps, claims);
@@ -169,14 +169,14 @@ static void claim_thread(struct thread *thread, int pid, const struct smaps *sma
 }
 
 /* A guarded mapping that ends in a control block: of a thread that is running, or of one that ended. */
-static void claim_guarded(struct threads *threads, int pid, const struct smaps *smaps, const struct vma *vma,
+static void claim_guarded(struct threads *threads, const struct peek *peek, const struct smaps *smaps, const struct vma *vma,
                           struct claims *claims)
 {
-	uint64_t tcb = control_block(pid, vma->end - PAGE, vma->end);
+	uint64_t tcb = control_block(peek, vma->end - PAGE, vma->end);
 	int32_t tid = 0;
 	if (!tcb)
 		return;
-	if (!peek(pid, tcb + TCB_TID, &tid, sizeof tid))
+	if (!peek_at(peek, tcb + TCB_TID, &tid, sizeof tid))
 		tid = 0;
 	struct thread *thread = tid > 0 ? find(threads, tid) : NULL;
 	if (!thread)
@@ -185,11 +185,11 @@ static void claim_guarded(struct threads *threads, int pid, const struct smaps *
 		claim(thread, vma->start, vma->end, smaps, claims);
 }
 
-void threads_claim(struct threads *threads, int pid, const struct smaps *smaps, struct claims *claims)
+void threads_claim(struct threads *threads, const struct peek *peek, const struct smaps *smaps, struct claims *claims)
 {
 	for (size_t i = 0; i < threads->count; i++)
-		if (threads->list[i].tid != pid)
-			claim_thread(&threads->list[i], pid, smaps, claims);
+		if (threads->list[i].tid != peek->pid)
+			claim_thread(&threads->list[i], peek, smaps, claims);
 	for (size_t i = 0; i < smaps->count; i++) {
 		const struct vma *vma = &smaps->vmas[i];
 		bool taken = false;
@@ -198,7 +198,7 @@ void threads_claim(struct threads *threads, int pid, const struct smaps *smaps, 
 		for (size_t k = 0; k < threads->count && !taken; k++)
 			taken = threads->list[k].start == vma->start;
 		if (!taken)
-			claim_guarded(threads, pid, smaps, vma, claims);
+			claim_guarded(threads, peek, smaps, vma, claims);
 	}
 }
 
@@ -213,13 +213,13 @@ void threads_measure(struct threads *threads, int pid, const struct pieces *piec
 			if (main_thread) {
 				main_thread->start = piece->start;
 				main_thread->end = piece->end;
-				figures_add(&main_thread->figures, &piece->figures);
+				usage_add(&main_thread->figures, &piece->figures);
 			}
 			continue;
 		}
 		for (size_t k = 0; k < threads->count; k++)
 			if (piece->label == threads->list[k].label)
-				figures_add(&threads->list[k].figures, &piece->figures);
+				usage_add(&threads->list[k].figures, &piece->figures);
 	}
 }
 

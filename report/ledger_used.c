@@ -30,7 +30,7 @@ struct domain_sum {
 	uint64_t allocated, allocated_count, freed, freed_count, inherited, inherited_count, gone, gone_count;
 };
 
-static void use_sites(struct ledger *ledger, bool parent_counts)
+static void use_sites(struct ledger *ledger)
 {
 	const struct segment *books = ledger->books;
 	struct domain_sum *sums = xcalloc(books->domain_count + 1, sizeof *sums);
@@ -52,8 +52,8 @@ static void use_sites(struct ledger *ledger, bool parent_counts)
 		bool sites_tell = domain->kind == HR_DOMAIN_ALLOCATOR || domain->kind == HR_DOMAIN_MMAP;
 		uint64_t bytes = sites_tell ? less(s->allocated, s->freed) : domain->live_bytes;
 		uint64_t count = sites_tell ? less(s->allocated_count, s->freed_count) : domain->live_count;
-		use(&ledger->rows[domain_component(domain)], bytes, count, parent_counts ? less(s->inherited, s->gone) : 0,
-		    parent_counts ? less(s->inherited_count, s->gone_count) : 0);
+		use(&ledger->rows[domain_component(domain)], bytes, count, ledger->parent_counts ? less(s->inherited, s->gone) : 0,
+		    ledger->parent_counts ? less(s->inherited_count, s->gone_count) : 0);
 	}
 	free(sums);
 }
@@ -68,7 +68,7 @@ static bool use_block(void *context, const struct live_block *block)
 	return true;
 }
 
-void books_used(struct ledger *ledger, const struct family *family)
+void books_used(struct ledger *ledger, const struct peek *peek)
 {
 	const struct segment *own = ledger->process->segment;
 	if (!own)
@@ -76,11 +76,11 @@ void books_used(struct ledger *ledger, const struct family *family)
 	struct component_row *shim = &ledger->rows[C_HEAPRAY];
 	shim->used_bytes = own->header.own_private_bytes + own->header.own_segment_bytes;
 	if (ledger->books == own) {
-		use_sites(ledger, ledger->process->parent < family->count);
+		use_sites(ledger);
 		return;
 	}
 	/* Forked and still without an event of its own: the table says what it has, the VMs are as its parent's. */
-	live_table_walk(ledger->process->pid, &own->header, ledger->books->site_count, use_block, ledger);
+	live_table_walk(peek, &own->header, ledger->books->site_count, use_block, ledger);
 	for (size_t i = 0; i < ledger->books->domain_count; i++) {
 		const struct hr_domain *domain = &ledger->books->domains[i];
 		if (domain->kind != HR_DOMAIN_ALLOCATOR && domain->kind != HR_DOMAIN_MMAP)

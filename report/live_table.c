@@ -20,7 +20,7 @@
 #define USER_ADDRESSES (1ull << 47)
 
 struct walk {
-	int pid;
+	const struct peek *peek;
 	const struct hr_header *header;
 	uint64_t site_limit, now_ns, entries;
 	int64_t visited;
@@ -50,8 +50,9 @@ static bool walk_shard(struct walk *walk, uint64_t entries, uint64_t capacity)
 {
 	for (uint64_t at = 0; at < capacity;) {
 		uint64_t count = capacity - at < CHUNK ? capacity - at : CHUNK;
-		size_t got = peek_some(walk->pid, entries + at * ENTRY, walk->buffer, count * ENTRY) / ENTRY;
-		for (size_t i = 0; i < got; i++) {
+		if (!peek_range(walk->peek, entries + at * ENTRY, walk->buffer, count * ENTRY))
+			return true; /* the shard went away */
+		for (size_t i = 0; i < count; i++) {
 			struct live_block block;
 			if (!decode(walk, &walk->buffer[2 * i], &block))
 				continue;
@@ -59,14 +60,12 @@ static bool walk_shard(struct walk *walk, uint64_t entries, uint64_t capacity)
 			if (!walk->visit(walk->context, &block))
 				return false;
 		}
-		if (got < count)
-			return true; /* the shard went away */
 		at += count;
 	}
 	return true;
 }
 
-int64_t live_table_walk(int pid, const struct hr_header *header, uint64_t site_limit,
+int64_t live_table_walk(const struct peek *peek, const struct hr_header *header, uint64_t site_limit,
                         bool (*visit)(void *context, const struct live_block *block), void *context)
 {
 	const struct hr_live_geometry *live = &header->live;
@@ -77,7 +76,7 @@ int64_t live_table_walk(int pid, const struct hr_header *header, uint64_t site_l
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	struct walk walk = {
-	        .pid = pid,
+	        .peek = peek,
 	        .header = header,
 	        .site_limit = site_limit,
 	        .now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
@@ -86,7 +85,7 @@ int64_t live_table_walk(int pid, const struct hr_header *header, uint64_t site_l
 	        .buffer = xcalloc(CHUNK, ENTRY),
 	};
 	for (uint64_t i = 0; i < live->shard_count; i++) {
-		if (!peek(pid, live->shards + i * live->shard_stride, words, sizeof words)) {
+		if (!peek_at(peek, live->shards + i * live->shard_stride, words, sizeof words)) {
 			walk.visited = i ? walk.visited : -1;
 			break;
 		}

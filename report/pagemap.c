@@ -31,22 +31,32 @@ struct scan_region {
 #define WORD_PRESENT (1ull << 63)
 #define WORD_SWAPPED (1ull << 62)
 
+/* Fills in the next regions of [start, end) and moves start behind them. Returns how many, or -1. */
+static int scan_some(const struct pagemap *pagemap, uint64_t *start, uint64_t end, struct scan_region *regions, size_t room)
+{
+	struct scan_argument argument = {
+	        .size = sizeof argument,
+	        .start = *start,
+	        .end = end,
+	        .vec = (uintptr_t)regions,
+	        .vec_len = room,
+	        .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+	        .return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_ZERO_PAGE,
+	};
+	int found = ioctl(pagemap->fd, SCAN_IOCTL, &argument);
+	if (found < 0 || (size_t)found > room || argument.walk_end <= *start)
+		return -1;
+	*start = argument.walk_end;
+	return found;
+}
+
 static int scan(const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident, uint64_t *swapped)
 {
 	struct scan_region regions[512];
 	*resident = *swapped = 0;
 	while (start < end) {
-		struct scan_argument argument = {
-		        .size = sizeof argument,
-		        .start = start,
-		        .end = end,
-		        .vec = (uintptr_t)regions,
-		        .vec_len = sizeof regions / sizeof *regions,
-		        .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-		        .return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_ZERO_PAGE,
-		};
-		int found = ioctl(pagemap->fd, SCAN_IOCTL, &argument);
-		if (found < 0 || (size_t)found > sizeof regions / sizeof *regions)
+		int found = scan_some(pagemap, &start, end, regions, sizeof regions / sizeof *regions);
+		if (found < 0)
 			return -1;
 		for (int i = 0; i < found; i++) {
 			uint64_t length = regions[i].end - regions[i].start;
@@ -55,9 +65,6 @@ static int scan(const struct pagemap *pagemap, uint64_t start, uint64_t end, uin
 			else if (!(regions[i].categories & SCAN_ZERO_PAGE))
 				*resident += length;
 		}
-		if (argument.walk_end <= start)
-			return -1; /* no progress */
-		start = argument.walk_end;
 	}
 	return 0;
 }
@@ -111,6 +118,37 @@ int pagemap_range(const struct pagemap *pagemap, uint64_t start, uint64_t end, u
 	return -1;
 }
 
+static int scan_pages(const struct pagemap *pagemap, uint64_t start, uint64_t pages, uint8_t *resident)
+{
+	struct scan_region regions[64];
+	uint64_t at = start, end = start + pages * pagemap->page;
+	memset(resident, 0, pages);
+	while (at < end) {
+		int found = scan_some(pagemap, &at, end, regions, sizeof regions / sizeof *regions);
+		if (found < 0)
+			return -1;
+		for (int i = 0; i < found; i++)
+			if (!(regions[i].categories & SCAN_SWAPPED) && regions[i].start >= start && regions[i].end <= end)
+				memset(resident + (regions[i].start - start) / pagemap->page, 1,
+				       (regions[i].end - regions[i].start) / pagemap->page);
+	}
+	return 0;
+}
+
+int pagemap_pages(const struct pagemap *pagemap, uint64_t start, uint64_t pages, uint8_t *resident)
+{
+	if (pagemap->way == PAGEMAP_SCAN_IOCTL)
+		return scan_pages(pagemap, start, pages, resident);
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t word;
+		if (pagemap->way == PAGEMAP_NONE ||
+		    pread(pagemap->fd, &word, 8, (off_t)((start / pagemap->page + i) * 8)) != 8)
+			return -1;
+		resident[i] = (word & WORD_PRESENT) != 0;
+	}
+	return 0;
+}
+
 void split_exactly(uint64_t total, const uint64_t *sizes, uint64_t *measured, size_t count, size_t rest)
 {
 	uint64_t left = total;
@@ -140,7 +178,7 @@ bool pagemap_parts(const struct pagemap *pagemap, const struct vma *vma, struct 
 {
 	uint64_t *table = xcalloc(count * 3, sizeof *table);
 	uint64_t *sizes = table, *resident = table + count, *swapped = table + 2 * count;
-	const struct figures *whole = &vma->figures;
+	const struct usage *whole = &vma->figures;
 	bool told = true;
 	size_t largest = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -156,18 +194,18 @@ bool pagemap_parts(const struct pagemap *pagemap, const struct vma *vma, struct 
 		}
 	}
 	split_exactly(whole->resident_bytes, sizes, resident, count, largest);
-	struct figures left = *whole;
+	struct usage left = *whole;
 	for (size_t i = 0; i < count; i++) {
-		struct figures *f = &parts[i].figures;
+		struct usage *f = &parts[i].figures;
 		f->virtual_bytes = sizes[i];
 		f->resident_bytes = resident[i];
 		f->swap_bytes = swapped[i] < left.swap_bytes ? swapped[i] : left.swap_bytes;
 		f->pss_bytes = share(resident[i], whole->pss_bytes, whole->resident_bytes);
 		f->swap_pss_bytes = share(f->swap_bytes, whole->swap_pss_bytes, whole->swap_bytes);
-		figures_subtract(&left, f);
+		usage_subtract(&left, f);
 	}
 	/* What rounding left; and a shared object's swap, which is the whole object's and not bounded by sizes. */
-	figures_add(&parts[largest].figures, &left);
+	usage_add(&parts[largest].figures, &left);
 	free(table);
 	return told;
 }

@@ -29,6 +29,9 @@ void pagemap_close(struct pagemap *pagemap);
 int pagemap_range(const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident,
                   uint64_t *swapped);
 
+/* Whether each of `pages` pages from `start` on is resident: 1 or 0. Returns 0 or -1. */
+int pagemap_pages(const struct pagemap *pagemap, uint64_t start, uint64_t pages, uint8_t *resident);
+
 /*
  * Splits a total over parts that were measured a moment later than it: the results sum to the total exactly,
  * none is above its size, and each is its measured value where that can be. What the measured values leave
@@ -43,7 +46,7 @@ void split_exactly(uint64_t total, const uint64_t *sizes, uint64_t *measured, si
  */
 struct part {
 	uint64_t start, end;
-	struct figures figures;
+	struct usage figures;
 };
 bool pagemap_parts(const struct pagemap *pagemap, const struct vma *vma, struct part *parts, size_t count);
 

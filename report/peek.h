@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * peek.h - reading another process's memory by address, without stopping it.
+ * peek.h - reading another process's memory by address, without stopping it and without changing it.
  *
- * What is read may change under the reader and may be anything: callers validate every word.
+ * A page of anonymous memory that was never touched is allocated when it is read from outside, and counted
+ * in the process's Rss (seen on Linux 6.18: 100 such reads, 400 KiB). So only pages that are resident are
+ * read. What is read may change under the reader and may be anything: callers validate every word.
  */
 #ifndef HEAPRAY_PEEK_H
 #define HEAPRAY_PEEK_H
@@ -11,10 +13,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Copies [address, address + length) of the process. False when not all of it could be read. */
-bool peek(int pid, uint64_t address, void *to, size_t length);
+#include "pagemap.h"
 
-/* Like peek, but tells how much from the front could be read. */
-size_t peek_some(int pid, uint64_t address, void *to, size_t length);
+struct peek {
+	int pid;
+	struct pagemap pagemap;
+};
+
+/* Never fails: without the right to read, every read does. */
+void peek_open(struct peek *peek, int pid);
+void peek_close(struct peek *peek);
+
+/* Copies [address, address + length) of the process. False when a page of it is not resident or cannot be read. */
+bool peek_at(const struct peek *peek, uint64_t address, void *to, size_t length);
+
+/* The same for large ranges, where pages that are not resident read as zeros. False when it cannot be read. */
+bool peek_range(const struct peek *peek, uint64_t address, void *to, size_t length);
 
 #endif

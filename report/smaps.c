@@ -79,16 +79,16 @@ static bool header(const char *line, struct vma *vma)
 }
 
 /* Takes a line `Key:   n kB` into the figures. False when a known key has no such value. */
-static bool figure(const char *line, struct figures *f)
+static bool figure(const char *line, struct usage *f)
 {
 	static const struct {
 		const char *key;
 		size_t where;
 	} keys[] = {
-	        {"Rss:", offsetof(struct figures, resident_bytes)},
-	        {"Pss:", offsetof(struct figures, pss_bytes)},
-	        {"Swap:", offsetof(struct figures, swap_bytes)},
-	        {"SwapPss:", offsetof(struct figures, swap_pss_bytes)},
+	        {"Rss:", offsetof(struct usage, resident_bytes)},
+	        {"Pss:", offsetof(struct usage, pss_bytes)},
+	        {"Swap:", offsetof(struct usage, swap_bytes)},
+	        {"SwapPss:", offsetof(struct usage, swap_pss_bytes)},
 	};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		size_t length = strlen(keys[i].key);
@@ -112,7 +112,7 @@ static bool figure(const char *line, struct figures *f)
  */
 static bool plausible(const struct vma *vma)
 {
-	const struct figures *f = &vma->figures;
+	const struct usage *f = &vma->figures;
 	return f->resident_bytes <= f->virtual_bytes && f->pss_bytes <= f->resident_bytes;
 }
 
@@ -164,7 +164,7 @@ int smaps_parse(struct smaps *smaps, char *text, size_t length)
 		if (!strcmp(smaps->vmas[i].name, "[vsyscall]"))
 			continue;
 		smaps->vmas[kept++] = smaps->vmas[i];
-		figures_add(&smaps->total, &smaps->vmas[i].figures);
+		usage_add(&smaps->total, &smaps->vmas[i].figures);
 	}
 	smaps->count = kept;
 	return 0;
@@ -237,7 +237,7 @@ bool vma_is_anonymous(const struct vma *vma)
 	       !strncmp(vma->name, "[anon:", 6);
 }
 
-void figures_add(struct figures *sum, const struct figures *more)
+void usage_add(struct usage *sum, const struct usage *more)
 {
 	sum->virtual_bytes += more->virtual_bytes;
 	sum->resident_bytes += more->resident_bytes;
@@ -251,7 +251,7 @@ static void down(uint64_t *from, uint64_t less)
 	*from -= *from < less ? *from : less;
 }
 
-void figures_subtract(struct figures *from, const struct figures *less)
+void usage_subtract(struct usage *from, const struct usage *less)
 {
 	down(&from->virtual_bytes, less->virtual_bytes);
 	down(&from->resident_bytes, less->resident_bytes);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* What is told of a piece of address space, in bytes. Pss: shared pages divided by who shares them. */
-struct figures {
+struct usage {
 	uint64_t virtual_bytes, resident_bytes, swap_bytes, pss_bytes, swap_pss_bytes;
 };
 
@@ -21,13 +21,13 @@ struct vma {
 	uint32_t device_major, device_minor;
 	bool readable, writable, executable, shared;
 	const char *name; /* path or [name], "" for none; lives as long as the struct smaps */
-	struct figures figures;
+	struct usage figures;
 };
 
 struct smaps {
 	struct vma *vmas; /* ascending, without overlap */
 	size_t count;
-	struct figures total;
+	struct usage total;
 	char *text; /* what the names point into */
 };
 
@@ -49,8 +49,8 @@ const struct vma *smaps_find(const struct smaps *smaps, uint64_t address);
 /* Anonymous private memory: no file behind it, no name of the kernel's but [heap], [stack], [anon:...]. */
 bool vma_is_anonymous(const struct vma *vma);
 
-void figures_add(struct figures *sum, const struct figures *more);
-void figures_subtract(struct figures *from, const struct figures *less); /* each down to 0, not below */
+void usage_add(struct usage *sum, const struct usage *more);
+void usage_subtract(struct usage *from, const struct usage *less); /* each down to 0, not below */
 
 /* Reads a /proc file of unknown length whole, with a NUL behind it. NULL with errno on failure; free() it. */
 char *proc_read(const char *path, size_t *length);
