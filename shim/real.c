@@ -202,6 +202,24 @@ static const char *allocator_name(const char *path)
 	return base;
 }
 
+/*
+ * Whose malloc does the program get? Ours, unless another library comes first or it brings its own. In a
+ * program that takes malloc's address, not built as PIE, the symbol's address is an entry of its own PLT that
+ * leads here: the symbol is undefined there.
+ */
+static uint32_t first_malloc(void)
+{
+	Dl_info info;
+	ElfW(Sym) *symbol = NULL;
+	const void *p = dlsym(RTLD_DEFAULT, "malloc");
+	const struct link_map *first = map_of(p);
+	if (first == NULL || first == map_of(hr_real_publish))
+		return 0;
+	if (dladdr1(p, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol && symbol->st_shndx == SHN_UNDEF)
+		return 0;
+	return first->l_name[0] == '\0' ? HR_WARN_STATIC_MALLOC : HR_WARN_NOT_FIRST;
+}
+
 void hr_real_publish(struct hr_header *h)
 {
 	const void *entry[HR_ENTRY_COUNT] = {
@@ -225,8 +243,5 @@ void hr_real_publish(struct hr_header *h)
 	h->allocator_name = string_of(allocator_name(path_of(hr_next.malloc)));
 	if (built_some)
 		h->warnings |= HR_WARN_MIXED_FAMILY;
-	/* Whose malloc does the program get? Ours, unless another library comes first or it brings its own. */
-	const struct link_map *first = map_of(dlsym(RTLD_DEFAULT, "malloc"));
-	if (first != map_of(hr_real_publish))
-		h->warnings |= first && first->l_name[0] == '\0' ? HR_WARN_STATIC_MALLOC : HR_WARN_NOT_FIRST;
+	h->warnings |= first_malloc();
 }

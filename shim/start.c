@@ -170,8 +170,11 @@ void hr_main_begins(void)
 
 /* ---- fork ------------------------------------------------------------------------------------- */
 
+/* A fork is an event too: an nginx master that allocates nothing gets its rows when it forks its workers. */
 static void before_fork(void)
 {
+	if (state == CHILD)
+		hr_gate_ask();
 	if (state != ON)
 		return;
 	hr_maps_lock();
@@ -191,7 +194,7 @@ static void make_child_segment(void)
 {
 	struct hr_header *parent = hr_header;
 	const char *reason;
-	uint64_t own = parent->own_private_bytes;
+	uint64_t own = parent->own_private_bytes, total = parent->hot[HR_HOT_TOTAL_LIVE];
 	hr_identity.parent_pid = pid;
 	hr_identity.parent_created_realtime_ns = hr_identity.created_realtime_ns;
 	hr_identity.reload_generation = parent->reload_generation;
@@ -204,6 +207,7 @@ static void make_child_segment(void)
 		return;
 	}
 	hr_header->own_private_bytes = own;
+	hr_header->inherited_bytes = hr_header->hot[HR_HOT_TOTAL_LIVE] = total; /* until the rows tell exactly */
 	hr_header->state = HR_STATE_FORKED;
 	hr_header->main_started_ns = hr_header->start_ns = sys_monotonic_ns();
 	hr_header->start_realtime_ns = hr_header->created_realtime_ns;
@@ -239,6 +243,7 @@ static bool rebuild(void)
 	hr_domains_republish();
 	if (!hr_sites_rebuild_begin())
 		return false;
+	hr_header->inherited_bytes = 0;
 	hr_live_new_generation();
 	hr_live_each(visit_live, NULL);
 	hr_maps_republish();
