@@ -29,7 +29,8 @@ static const struct argp_option table[] = {
 	{"layout", KEY_LAYOUT, NULL, 0, "The slabs in address order, used and free", 1},
 	{"sizes", KEY_SIZES, NULL, 0, "How many slabs of each size are used and free", 1},
 	{"fit", KEY_FIT, "BYTES", 0, "Would an allocation of this size succeed now, and why", 1},
-	{"fit-value", KEY_FIT_VALUE, "BYTES", 0, "The same for a value in a lua_shared_dict, with --key-length", 1},
+	{"fit-value", KEY_FIT_VALUE, "BYTES", 0,
+		"The same for a value in a lua_shared_dict, with --key-length", 1},
 	{"key-length", KEY_KEY_LENGTH, "N", 0, "Bytes of that value's key", 1},
 	{"svg", KEY_SVG, "FILE", 0, "Write the layout as a picture; - is standard output", 1},
 	{0},
@@ -140,7 +141,8 @@ static bool select_zones(struct zone_set *set, const char *name)
 		set->zones[kept++] = other;
 	}
 	if (kept == 0) {
-		text_error("`heapray zones' without a name lists them.", "%s: no such zone", text_safe(name, 80));
+		text_error("`heapray zones' without a name lists them.", "%s: no such zone",
+			text_safe(name, 80));
 		return false;
 	}
 	for (size_t i = kept; i < set->length; i++)
@@ -158,8 +160,10 @@ static int write_svg(const struct zone_set *set, const char *path)
 		const struct zone *zone = &set->zones[i];
 		if (!zone->walked)
 			continue;
-		if (chosen && (strcmp(chosen->name.name, zone->name.name) != 0 || strcmp(chosen->name.kind, zone->name.kind) != 0)) {
-			text_error("Name one: heapray zones TARGET ZONE --svg FILE", "--svg: there are several zones");
+		if (chosen && (strcmp(chosen->name.name, zone->name.name) != 0 ||
+				      strcmp(chosen->name.kind, zone->name.kind) != 0)) {
+			text_error("Name one: heapray zones TARGET ZONE --svg FILE",
+				"--svg: there are several zones");
 			return 2;
 		}
 		chosen = zone;
@@ -180,10 +184,13 @@ static int write_svg(const struct zone_set *set, const char *path)
 	return failed ? 2 : 0;
 }
 
-static void print_json(const struct zone_set *set, const struct arguments *arguments, const struct quality *quality)
+static void print_json(
+	const struct zone_set *set, const struct arguments *arguments, const struct quality *quality)
 {
 	struct json *report = json_object(), *zones = json_array();
-	const size_t limit = arguments->options.limit_given && arguments->options.limit ? arguments->options.limit : set->length;
+	const size_t limit = arguments->options.limit_given && arguments->options.limit
+				     ? arguments->options.limit
+				     : set->length;
 
 	for (size_t i = 0; i < set->length && i < limit; i++)
 		json_append(zones, zone_json(&set->zones[i], &arguments->question));
@@ -193,7 +200,8 @@ static void print_json(const struct zone_set *set, const struct arguments *argum
 	json_print(report, stdout);
 }
 
-static void print_text(const struct zone_set *set, const struct arguments *arguments, const struct quality *quality)
+static void print_text(
+	const struct zone_set *set, const struct arguments *arguments, const struct quality *quality)
 {
 	const struct zone_question *q = &arguments->question;
 	const bool at_length = arguments->zone || q->layout || q->sizes || q->fit || q->fit_value;
@@ -224,7 +232,9 @@ static int report(const struct zone_set *set, const struct arguments *arguments,
 	quality_of(family, &quality);
 	for (size_t i = 0; i < set->length; i++)
 		if (set->zones[i].doubt[0])
-			quality_approximate(&quality, "zone %s: %s", set->zones[i].name.name, set->zones[i].doubt);
+			quality_approximate(&quality, "zone %s: %s",
+				*set->zones[i].name.name ? set->zones[i].name.name : "without a name",
+				set->zones[i].doubt);
 	if (arguments->options.json)
 		print_json(set, arguments, &quality);
 	else
@@ -237,7 +247,9 @@ int cmd_zones(int argc, char **argv)
 {
 	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {table, parse, "[TARGET [ZONE]]",
-		"Show nginx's shared-memory zones: how full, how fragmented, and why. Works on any nginx, watched or not.", children, NULL, NULL};
+		"Show nginx's shared-memory zones: how full, how fragmented, and why. Works on any nginx, "
+		"watched or not.",
+		children, NULL, NULL};
 	struct arguments arguments = {0};
 	struct zone_set set = {0};
 	struct family family;
@@ -248,8 +260,11 @@ int cmd_zones(int argc, char **argv)
 		return 2;
 	collect(&family, &set);
 	int status = arguments.zone && !select_zones(&set, arguments.zone) ? 2 : 0;
-	if (status == 0 && arguments.zone && arguments.question.fit_value && !zone_question_applies(&arguments.question, &set.zones[0], &bytes)) {
-		text_error("--fit BYTES asks about any zone.", "%s: --fit-value: it is no lua_shared_dict whose slabs could be read", arguments.zone);
+	if (status == 0 && arguments.zone && arguments.question.fit_value &&
+		!zone_question_applies(&arguments.question, &set.zones[0], &bytes)) {
+		text_error("--fit BYTES asks about any zone.",
+			"%s: --fit-value: it is no lua_shared_dict whose slabs could be read",
+			arguments.zone);
 		status = 2;
 	}
 	if (status == 0)

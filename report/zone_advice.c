@@ -36,8 +36,9 @@ static bool refused(const struct zone_head *head, char *advice)
 		const uint64_t failures = head->stats[i].failures, size = 1ull << (head->min_shift + i);
 		if (failures == 0)
 			continue;
-		add(&text, "%s%" PRIu64 " of %" PRIu64 " to %" PRIu64 " bytes", text.length ? ", " : "requests refused so far: ", failures,
-			i == 0 ? 1 : size / 2 + 1, size);
+		add(&text, "%s%" PRIu64 " of %" PRIu64 " to %" PRIu64 " bytes",
+			text.length ? ", " : "requests refused so far: ", failures, i == 0 ? 1 : size / 2 + 1,
+			size);
 	}
 	if (text.length)
 		add(&text, " (nginx counts those up to half a page)");
@@ -64,15 +65,22 @@ static bool split(const struct zone_head *head, const struct zone_counts *counts
 			continue;
 		if (i + 1 < head->slots && entries(a + 1) > 0)
 			b = a + 1;
-		const uint64_t pages = a->pages + (b != a ? b->pages : 0), slabs = entries(a) + (b != a ? entries(b) : 0);
-		add(&text, groups++ ? "; " : "used sizes, as zones of their own that cannot take each other's pages: ");
-		add(&text, "%" PRIu64 " to %" PRIu64 " bytes: %" PRIu64 " slabs in %" PRIu64 " pages (%" PRIu64 "K)", i == 0 ? 1 : a->size / 2 + 1,
-			b->size, slabs, pages, (pages << head->page_shift) / 1024);
+		const uint64_t pages = a->pages + (b != a ? b->pages : 0),
+			       slabs = entries(a) + (b != a ? entries(b) : 0);
+		add(&text,
+			groups++ ? "; "
+				 : "used sizes, as zones of their own that cannot take each other's pages: ");
+		add(&text,
+			"%" PRIu64 " to %" PRIu64 " bytes: %" PRIu64 " slab%s in %" PRIu64 " page%s (%" PRIu64
+			"K)",
+			i == 0 ? 1 : a->size / 2 + 1, b->size, slabs, slabs == 1 ? "" : "s", pages,
+			pages == 1 ? "" : "s", (pages << head->page_shift) / 1024);
 		i += b - a;
 	}
 	if (counts->run_pages) {
 		groups++;
-		add(&text, "; over %" PRIu64 " bytes: %" PRIu64 " pages (%" PRIu64 "K)", zone_page_size(head) / 2, counts->run_pages,
+		add(&text, "; over %" PRIu64 " bytes: %" PRIu64 " pages (%" PRIu64 "K)",
+			zone_page_size(head) / 2, counts->run_pages,
 			(counts->run_pages << head->page_shift) / 1024);
 	}
 	return groups > 1;
@@ -85,14 +93,16 @@ static bool pack(const struct zone_slot *slot, char *advice)
 	/* One page too many is how slots always are. */
 	if (slot->spare_pages < (slot->sparse_pages ? 1 : 2))
 		return false;
-	add(&text, "slot %" PRIu64 " holds %" PRIu64 " pages where %" PRIu64 " would do", slot->size, slot->pages, slot->pages - slot->spare_pages);
+	add(&text, "slot %" PRIu64 " holds %" PRIu64 " pages where %" PRIu64 " would do", slot->size,
+		slot->pages, slot->pages - slot->spare_pages);
 	if (slot->sparse_pages)
 		add(&text, ", %" PRIu64 " of them at most a quarter used", slot->sparse_pages);
 	add(&text, ": a page is freed when all its chunks are, so store together what expires together");
 	return true;
 }
 
-size_t zone_advise(const struct zone_head *head, const struct zone_counts *counts, char advice[][ZONE_TEXT], size_t most)
+size_t zone_advise(
+	const struct zone_head *head, const struct zone_counts *counts, char advice[][ZONE_TEXT], size_t most)
 {
 	size_t n = 0;
 	const uint64_t failures = zone_failures(head);

@@ -76,7 +76,8 @@ int zone_bytes_open(struct zone_bytes *zone, pid_t pid, uint64_t start, uint64_t
 	return 0;
 }
 
-void zone_bytes_buffer(struct zone_bytes *zone, const void *bytes, uint64_t length, uint64_t address, uint64_t size)
+void zone_bytes_buffer(
+	struct zone_bytes *zone, const void *bytes, uint64_t length, uint64_t address, uint64_t size)
 {
 	*zone = (struct zone_bytes){
 		.source = ZONE_BUFFER,
@@ -139,7 +140,8 @@ bool zone_bytes_read(const struct zone_bytes *zone, uint64_t offset, void *to, u
 		break;
 	case ZONE_PROCESS: {
 		const struct iovec local = {.iov_base = to, .iov_len = length};
-		const struct iovec remote = {.iov_base = (void *)(uintptr_t)(zone->address + offset), .iov_len = length};
+		const struct iovec remote = {
+			.iov_base = (void *)(uintptr_t)(zone->address + offset), .iov_len = length};
 		return process_vm_readv(zone->pid, &local, 1, &remote, 1, 0) == (ssize_t)length;
 	}
 	}

@@ -33,7 +33,8 @@ struct zone_bytes {
 /* Opens the mapping [start, end) of pid. Returns 0, or -1 with errno when neither way is permitted. */
 int zone_bytes_open(struct zone_bytes *zone, pid_t pid, uint64_t start, uint64_t end);
 /* As if the zone of `size` bytes at `address` had been read up to `length`; the bytes stay the caller's. */
-void zone_bytes_buffer(struct zone_bytes *zone, const void *bytes, uint64_t length, uint64_t address, uint64_t size);
+void zone_bytes_buffer(
+	struct zone_bytes *zone, const void *bytes, uint64_t length, uint64_t address, uint64_t size);
 void zone_bytes_close(struct zone_bytes *zone);
 
 /* Asks the kernel again what is resident. Returns 0 or -1. */

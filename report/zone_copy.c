@@ -16,6 +16,7 @@
 
 #define PAUSE_NS 50000
 #define MOST_TRIES 1000
+#define MOST_MISSING 10         /* tries: nginx writes the bitmap of a page right after its descriptor */
 #define MOST_PAGES (1ull << 26) /* 256 GiB of 4 KiB pages; their descriptors take 1.5 GiB */
 
 static uint64_t now_ms(void)
@@ -52,7 +53,8 @@ static bool take_bitmaps(const struct zone_bytes *zone, struct zone_copy *copy)
 		const size_t bytes = item.chunks / 8;
 		if (!grow(copy, bytes))
 			return false;
-		if (!zone_bytes_read(zone, head->start_at + (item.page << head->page_shift), copy->bitmaps + copy->bitmaps_used, bytes)) {
+		if (!zone_bytes_read(zone, head->start_at + (item.page << head->page_shift),
+			    copy->bitmaps + copy->bitmaps_used, bytes)) {
 			/* As a walk sees it: full. The copy is not called exact then. */
 			memset(copy->bitmaps + copy->bitmaps_used, 0xff, bytes);
 			copy->missing = true;
@@ -92,10 +94,12 @@ static int attempt(const struct zone_bytes *zone, struct zone_copy *copy, const 
 	if (length > HEAD_BYTES || !zone_bytes_read(zone, 0, before, length))
 		return -1;
 	*why = "its head was overwritten";
-	if (zone_head_decode(head, before, length, before + length - stats_length, stats_length, length - stats_length,
-		    zone->address, zone->size) != 0 || head->page_count != page_count)
+	if (zone_head_decode(head, before, length, before + length - stats_length, stats_length,
+		    length - stats_length, zone->address, zone->size) != 0 ||
+		head->page_count != page_count)
 		return -1;
-	memcpy(&copy->free_list, before + head->free_at + offsetof(struct zone_page, next), sizeof(copy->free_list));
+	memcpy(&copy->free_list, before + head->free_at + offsetof(struct zone_page, next),
+		sizeof(copy->free_list));
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 
 	*why = "its page table is not in memory";
@@ -111,8 +115,15 @@ static int attempt(const struct zone_bytes *zone, struct zone_copy *copy, const 
 	if (!zone_bytes_read(zone, 0, after, length))
 		return -1;
 	copy->locked = head->lock != 0;
-	copy->changing = copy->missing || memcmp(before, after, length) != 0 || !pages_unchanged(zone, copy);
+	copy->changing = memcmp(before, after, length) != 0 || !pages_unchanged(zone, copy);
 	return 0;
+}
+
+static bool again(const struct zone_copy *copy)
+{
+	if (copy->changing || copy->locked)
+		return copy->tries < MOST_TRIES;
+	return copy->missing && copy->tries < MOST_MISSING;
 }
 
 int zone_copy_take(struct zone_bytes *zone, struct zone_copy *copy, unsigned budget_ms, const char **why)
@@ -140,7 +151,7 @@ int zone_copy_take(struct zone_bytes *zone, struct zone_copy *copy, unsigned bud
 			zone_copy_free(copy);
 			return -1;
 		}
-	} while ((copy->changing || copy->locked) && copy->tries < MOST_TRIES && now_ms() < end);
+	} while (again(copy) && now_ms() < end);
 	return 0;
 }
 

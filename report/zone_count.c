@@ -33,11 +33,14 @@ static void add_size(struct zone_sizes *sizes, uint64_t bytes, uint64_t count)
 
 static unsigned count_bits(const struct zone_cursor *item)
 {
-	unsigned used = 0;
+	unsigned used = 0, i = 0;
+	uint64_t word;
 
-	for (unsigned i = 0; i + 8 <= item->chunks; i += 8)
-		used += __builtin_popcount(item->bits[i / 8]);
-	for (unsigned i = item->chunks & ~7u; i < item->chunks; i++)
+	for (; i + 64 <= item->chunks; i += 64) {
+		memcpy(&word, item->bits + i / 8, sizeof(word));
+		used += __builtin_popcountll(word);
+	}
+	for (; i < item->chunks; i++)
 		used += zone_chunk_used(item, i);
 	return used;
 }
@@ -47,7 +50,8 @@ static bool has_offset(const struct zone_head *head, const struct zone_cursor *i
 	return offset >= head->start_at && (offset - head->start_at) >> head->page_shift == item->page;
 }
 
-static void count_chunks(const struct zone_head *head, const struct zone_cursor *item, struct zone_counts *counts)
+static void count_chunks(
+	const struct zone_head *head, const struct zone_cursor *item, struct zone_counts *counts)
 {
 	struct zone_slot *slot = &counts->slots[item->slot];
 	const unsigned used = count_bits(item);
@@ -79,7 +83,8 @@ static void sum_slots(const struct zone_head *head, struct zone_counts *counts)
 		add_size(&counts->free, slot->size, slot->chunks - slot->used);
 		if (slot->pages == 0)
 			continue;
-		const uint64_t a_page = (slot->chunks - slot->own) / slot->pages, used = slot->used - slot->own;
+		const uint64_t a_page = (slot->chunks - slot->own) / slot->pages,
+			       used = slot->used - slot->own;
 		slot->spare_pages = slot->pages - (used + a_page - 1) / a_page;
 	}
 	add_size(&counts->free, zone_page_size(head), counts->pages_free);
@@ -137,7 +142,8 @@ const char *zone_count_differs(const struct zone_copy *copy, const struct zone_c
 		return "the pool's count of free pages is another";
 	for (unsigned i = 0; head->has_stats && i < head->slots; i++) {
 		const struct zone_slot *slot = &counts->slots[i];
-		if (head->stats[i].total != slot->chunks - slot->own || head->stats[i].used != slot->used - slot->own)
+		if (head->stats[i].total != slot->chunks - slot->own ||
+			head->stats[i].used != slot->used - slot->own)
 			return "the pool's counts of its slots are others";
 	}
 	return NULL;

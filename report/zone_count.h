@@ -14,27 +14,27 @@
 struct zone_sizes {
 	struct zone_size {
 		uint64_t bytes, count;
-	} *rows;
+	} * rows;
 	size_t length, room;
 	uint64_t count, bytes; /* sums */
 };
 
 struct zone_slot {
-	uint64_t size;                /* of a chunk */
+	uint64_t size; /* of a chunk */
 	uint64_t pages;
-	uint64_t chunks, used, own;   /* in those pages, the bitmaps' own chunks counted in all three */
-	uint64_t pool;                /* chunks that are the pool's: its name, its module's data */
-	uint64_t sparse_pages;        /* at most a quarter used, and by nothing of the pool's */
-	uint64_t spare_pages;         /* that would be free if the chunks in use were packed */
+	uint64_t chunks, used, own; /* in those pages, the bitmaps' own chunks counted in all three */
+	uint64_t pool;              /* chunks that are the pool's: its name, its module's data */
+	uint64_t sparse_pages;      /* at most a quarter used, and by nothing of the pool's */
+	uint64_t spare_pages;       /* that would be free if the chunks in use were packed */
 };
 
 struct zone_counts {
 	struct zone_sizes used, free;
 	uint64_t pages, pages_free, free_runs, largest_free_run; /* pages; runs; pages */
-	uint64_t run_pages;           /* in runs handed out as one */
-	uint64_t bytes_free_chunks;   /* free bytes inside pages that are in use */
+	uint64_t run_pages;                                      /* in runs handed out as one */
+	uint64_t bytes_free_chunks;                              /* free bytes inside pages that are in use */
 	struct zone_slot slots[ZONE_SLOTS];
-	uint64_t torn;                /* descriptors that made no sense */
+	uint64_t torn; /* descriptors that made no sense */
 };
 
 /* Walks the copy once. Free with zone_counts_free. */

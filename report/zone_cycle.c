@@ -53,7 +53,9 @@ struct elf {
 
 static const void *elf_at(const struct elf *elf, uint64_t offset, uint64_t length)
 {
-	return offset <= elf->length && length <= elf->length - offset && offset % 8 == 0 ? elf->bytes + offset : NULL;
+	return offset <= elf->length && length <= elf->length - offset && offset % 8 == 0
+		       ? elf->bytes + offset
+		       : NULL;
 }
 
 static void elf_close(struct elf *elf)
@@ -150,7 +152,8 @@ static bool find_object(pid_t pid, uint64_t address, char *path, size_t path_siz
 	if (!f)
 		return false;
 	while (!found && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset, name) != 4 || name[0] != '/')
+		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095[^\n]", &start, &end, &offset, name) != 4 ||
+			name[0] != '/')
 			continue;
 		if (offset == 0) {
 			first = start;
@@ -175,7 +178,8 @@ static void set_kind(pid_t pid, uint64_t tag, struct zone_name *name)
 	if (!find_object(pid, tag, path, sizeof(path), &base) || !elf_open(&elf, path))
 		return;
 	for (size_t i = 0; i < elf.count; i++) {
-		if (elf.symbols[i].st_shndx == SHN_UNDEF || elf.symbols[i].st_value != tag - base + elf.first_address)
+		if (elf.symbols[i].st_shndx == SHN_UNDEF ||
+			elf.symbols[i].st_value != tag - base + elf.first_address)
 			continue;
 		snprintf(name->kind, sizeof(name->kind), "%s", symbol_name(&elf, i));
 		break;
@@ -200,7 +204,8 @@ static bool search_list(pid_t pid, struct list *list, uint64_t start, uint64_t s
 			set_kind(pid, zone[8], name);
 			return true;
 		}
-		if (!list->next || !read_memory(pid, list->next, &list->elts, 3 * 8) || list->nelts > list->nalloc)
+		if (!list->next || !read_memory(pid, list->next, &list->elts, 3 * 8) ||
+			list->nelts > list->nalloc)
 			return false;
 	}
 	return false;
@@ -216,8 +221,8 @@ static bool search_cycle(pid_t pid, uint64_t cycle, uint64_t start, uint64_t siz
 		return false;
 	for (size_t at = 0; at + sizeof(list) <= sizeof(bytes); at += 8) {
 		memcpy(&list, bytes + at, sizeof(list));
-		if (list.size < ELEMENT_BYTES || list.size > 160 || list.size % 8 || list.nelts == 0 || list.nelts > list.nalloc ||
-			list.nalloc > MOST_ZONES || list.elts == 0)
+		if (list.size < ELEMENT_BYTES || list.size > 160 || list.size % 8 || list.nelts == 0 ||
+			list.nelts > list.nalloc || list.nalloc > MOST_ZONES || list.elts == 0)
 			continue;
 		if (search_list(pid, &list, start, size, name))
 			return true;
@@ -251,13 +256,16 @@ bool zone_name_from_cycle(pid_t pid, uint64_t start, uint64_t end, struct zone_n
 	if (!elf_open(&exe, path))
 		return false;
 	const uint64_t bias = load_bias(pid, &exe);
-	const uint64_t cycle_at = symbol_value(&exe, "ngx_cycle"), counter_at = symbol_value(&exe, "ngx_connection_counter");
+	const uint64_t cycle_at = symbol_value(&exe, "ngx_cycle"),
+		       counter_at = symbol_value(&exe, "ngx_connection_counter");
 	elf_close(&exe);
 
 	uint64_t address;
-	if (counter_at && read_memory(pid, bias + counter_at, &address, 8) && address >= start && address < end) {
+	if (counter_at && read_memory(pid, bias + counter_at, &address, 8) && address >= start &&
+		address < end) {
 		*name = (struct zone_name){.name = "nginx_shared_zone", .kind = "other"};
 		return true;
 	}
-	return cycle_at && read_memory(pid, bias + cycle_at, &address, 8) && search_cycle(pid, address, start, end - start, name);
+	return cycle_at && read_memory(pid, bias + cycle_at, &address, 8) &&
+	       search_cycle(pid, address, start, end - start, name);
 }

@@ -38,13 +38,18 @@ static void see_process(struct sightings *seen, pid_t pid, uint64_t rank)
 	if (!f)
 		return; /* it ended */
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %255[^\n]", &start, &end, mode, &offset, &major, &minor, &inode, name) != 8)
+		if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %255[^\n]", &start, &end, mode, &offset, &major,
+			    &minor, &inode, name) != 8)
 			continue;
 		if (strcmp(mode, "rw-s") != 0 || offset != 0 || strcmp(name, "/dev/zero (deleted)") != 0)
 			continue;
 		xgrow(seen->rows, seen->length, seen->room);
-		seen->rows[seen->length++] = (struct sighting){
-			.device = (uint64_t)major << 32 | minor, .inode = inode, .start = start, .end = end, .pid = pid, .rank = rank};
+		seen->rows[seen->length++] = (struct sighting){.device = (uint64_t)major << 32 | minor,
+			.inode = inode,
+			.start = start,
+			.end = end,
+			.pid = pid,
+			.rank = rank};
 	}
 	fclose(f);
 }
@@ -103,11 +108,16 @@ static void walk(struct zone *zone, struct zone_bytes *bytes)
 	zone->walked = true;
 	const char *differs = zone_count_differs(&zone->copy, &zone->counts);
 	if (zone->copy.changing)
-		snprintf(zone->doubt, sizeof(zone->doubt), "it was written to during each of %u tries to copy it", zone->copy.tries);
+		snprintf(zone->doubt, sizeof(zone->doubt),
+			"it was written to during each of %u tries to copy it", zone->copy.tries);
+	else if (zone->copy.missing)
+		snprintf(zone->doubt, sizeof(zone->doubt),
+			"pages that should hold a bitmap are not in memory; they are shown as used");
 	else if (differs)
 		snprintf(zone->doubt, sizeof(zone->doubt), "%s", differs);
 	else if (zone->copy.locked)
-		snprintf(zone->doubt, sizeof(zone->doubt), "its lock was held by process %" PRIu64 " all the while", zone->copy.head.lock);
+		snprintf(zone->doubt, sizeof(zone->doubt),
+			"its lock was held by process %" PRIu64 " all the while", zone->copy.head.lock);
 }
 
 static void name_zone(struct zone *zone, const struct zone_bytes *bytes)
@@ -186,7 +196,8 @@ void zone_set_live(struct zone_set *set, const pid_t *pids, size_t count)
 	if (seen.length)
 		qsort(seen.rows, seen.length, sizeof(seen.rows[0]), by_object);
 	for (size_t i = 0, n; i < seen.length; i += n) {
-		for (n = 1; i + n < seen.length && seen.rows[i + n].device == seen.rows[i].device && seen.rows[i + n].inode == seen.rows[i].inode;)
+		for (n = 1; i + n < seen.length && seen.rows[i + n].device == seen.rows[i].device &&
+			    seen.rows[i + n].inode == seen.rows[i].inode;)
 			n++;
 		add_object(set, &seen.rows[i], n);
 	}
@@ -204,7 +215,8 @@ void zone_set_published(struct zone_set *set, const struct hr_zone *row, uint64_
 		if (set->zones[i].start == row->address)
 			zone = &set->zones[i];
 	const uint64_t age = now_ns > row->copied_ns ? now_ns - row->copied_ns : 0;
-	if (zone && (zone->origin <= ZONE_FROM_PROCESS || (zone->origin == ZONE_PUBLISHED && zone->age_ns <= age)))
+	if (zone && (zone->origin <= ZONE_FROM_PROCESS ||
+			    (zone->origin == ZONE_PUBLISHED && zone->age_ns <= age)))
 		return;
 	if (!zone)
 		zone = add_zone(set);
@@ -219,9 +231,11 @@ void zone_set_published(struct zone_set *set, const struct hr_zone *row, uint64_
 	memcpy(log_context, row->log_context, sizeof(row->log_context));
 	if (!zone_name_parse(log_context, &zone->name))
 		snprintf(zone->name.kind, sizeof(zone->name.kind), "other");
-	zone->pool = row->copied_ns != 0 && zone_head_decode(&zone->copy.head, row->head, sizeof(row->head), row->stats,
-		sizeof(row->stats), row->head_offset, row->address, row->size) == 0;
-	snprintf(zone->doubt, sizeof(zone->doubt), zone->pool ? "as last published, its slabs were not walked" : "only its size was published");
+	zone->pool = row->copied_ns != 0 && !(row->version & 1) &&
+		     zone_head_decode(&zone->copy.head, row->head, sizeof(row->head), row->stats,
+			     sizeof(row->stats), row->head_offset, row->address, row->size) == 0;
+	snprintf(zone->doubt, sizeof(zone->doubt),
+		zone->pool ? "as last published, its slabs were not walked" : "only its size was published");
 }
 
 static int by_name(const void *a, const void *b)
@@ -233,7 +247,8 @@ static int by_name(const void *a, const void *b)
 		return name ? name : kind;
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
-	return x->inode != y->inode ? (x->inode < y->inode ? -1 : 1) : (x->start > y->start) - (x->start < y->start);
+	return x->inode != y->inode ? (x->inode < y->inode ? -1 : 1)
+				    : (x->start > y->start) - (x->start < y->start);
 }
 
 static int by_size(const void *a, const void *b)
@@ -251,8 +266,9 @@ void zone_set_finish(struct zone_set *set)
 	qsort(set->zones, set->length, sizeof(set->zones[0]), by_name);
 	for (size_t i = 0; i < set->length; i++) {
 		struct zone *zone = &set->zones[i], *before = zone - 1;
-		const bool again = i > 0 && zone->name.name[0] && strcmp(zone->name.name, before->name.name) == 0 &&
-			strcmp(zone->name.kind, before->name.kind) == 0;
+		const bool again = i > 0 && zone->name.name[0] &&
+				   strcmp(zone->name.name, before->name.name) == 0 &&
+				   strcmp(zone->name.kind, before->name.kind) == 0;
 		zone->generation = again ? before->generation + 1 : 1;
 	}
 	qsort(set->zones, set->length, sizeof(set->zones[0]), by_size);

@@ -24,19 +24,19 @@ enum zone_origin {
 struct zone {
 	uint64_t device, inode; /* 0 = known from a segment alone */
 	uint64_t start, end;
-	pid_t *pids;            /* who maps it, the family's root first */
+	pid_t *pids; /* who maps it, the family's root first */
 	size_t pid_count;
-	unsigned generation;    /* 1 = oldest of its name and kind still mapped */
+	unsigned generation; /* 1 = oldest of its name and kind still mapped */
 	struct zone_name name;
 	enum zone_origin origin;
-	uint64_t resident;      /* bytes of the whole object; ZONE_UNKNOWN */
-	bool pool;              /* it has a slab pool: copy.head is there, */
-	bool walked;            /* and so are copy and counts */
+	uint64_t resident; /* bytes of the whole object; ZONE_UNKNOWN */
+	bool pool;         /* it has a slab pool: copy.head is there, */
+	bool walked;       /* and so are copy and counts */
 	struct zone_copy copy;
 	struct zone_counts counts;
-	char doubt[160];        /* why it is approximate, or unread; "" = exact */
-	uint64_t age_ns;        /* of what was published */
-	uint64_t rank;          /* orders generations */
+	char doubt[160]; /* why it is approximate, or unread; "" = exact */
+	uint64_t age_ns; /* of what was published */
+	uint64_t rank;   /* orders generations */
 };
 
 struct zone_set {

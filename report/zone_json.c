@@ -44,7 +44,8 @@ static struct json *advice_json(const struct zone *zone)
 {
 	char advice[ZONE_MOST_ADVICE][ZONE_TEXT];
 	struct json *array = json_array();
-	const size_t count = zone->walked ? zone_advise(&zone->copy.head, &zone->counts, advice, ZONE_MOST_ADVICE) : 0;
+	const size_t count =
+		zone->walked ? zone_advise(&zone->copy.head, &zone->counts, advice, ZONE_MOST_ADVICE) : 0;
 
 	for (size_t i = 0; i < count; i++)
 		json_append(array, json_string(advice[i]));
@@ -72,7 +73,8 @@ static void set_identity(struct json *object, const struct zone *zone)
 	json_set(object, "pids", pids);
 	json_set_bytes(object, "inode", zone->inode ? zone->inode : JSON_UNKNOWN);
 	json_set_string(object, "origin", origins[zone->origin]);
-	json_set_bytes(object, "age_ms", zone->origin == ZONE_PUBLISHED ? zone->age_ns / 1000000 : 0);
+	json_set_bytes(object, "age_ms",
+		zone->origin == ZONE_PUBLISHED ? (zone->pool ? zone->age_ns / 1000000 : JSON_UNKNOWN) : 0);
 	json_set_string(object, "layout", zone->pool ? zone->copy.head.layout : NULL);
 	json_set_string(object, "approximate_why", zone->doubt[0] ? zone->doubt : NULL);
 }
@@ -88,15 +90,20 @@ struct json *zone_json(const struct zone *zone, const struct zone_question *ques
 	json_set_string(object, "name", zone->name.name);
 	json_set_string(object, "kind", zone->name.kind);
 	json_set_integer(object, "generation", zone->generation);
-	json_set_string(object, "state", walked ? zone_state_name(zone_judge(head, &zone->counts, reason)) : NULL);
+	json_set_string(
+		object, "state", walked ? zone_state_name(zone_judge(head, &zone->counts, reason)) : NULL);
 	json_set_string(object, "reason", walked ? reason : NULL);
 	json_set_bool(object, "approximate", zone->doubt[0] != '\0');
 	json_set_bytes(object, "size_bytes", zone->end - zone->start);
 	json_set_bytes(object, "resident_bytes", zone->resident);
 	json_set_bytes(object, "page_bytes", zone->pool ? zone_page_size(head) : JSON_UNKNOWN);
 	json_set_bytes(object, "pages_total", zone->pool ? head->page_count : JSON_UNKNOWN);
-	json_set_bytes(object, "pages_free", walked ? zone->counts.pages_free : zone->pool ? head->pages_free : JSON_UNKNOWN);
-	json_set_bytes(object, "largest_free_run_pages", walked ? zone->counts.largest_free_run : JSON_UNKNOWN);
+	json_set_bytes(object, "pages_free",
+		walked       ? zone->counts.pages_free
+		: zone->pool ? head->pages_free
+			     : JSON_UNKNOWN);
+	json_set_bytes(
+		object, "largest_free_run_pages", walked ? zone->counts.largest_free_run : JSON_UNKNOWN);
 	json_set_bytes(object, "free_runs", walked ? zone->counts.free_runs : JSON_UNKNOWN);
 	json_set(object, "used", walked ? sizes_json(&zone->counts.used) : json_null());
 	json_set(object, "free", walked ? sizes_json(&zone->counts.free) : json_null());

@@ -22,7 +22,8 @@ static uint64_t free_chunks(const struct zone_slot *slot)
 }
 
 /* "128, 32 and 512 bytes": the sizes of the free chunks, those with most bytes first. */
-static void free_sizes(const struct zone_head *head, const struct zone_counts *counts, char *text, size_t size)
+static void free_sizes(
+	const struct zone_head *head, const struct zone_counts *counts, char *text, size_t size)
 {
 	bool told[ZONE_SLOTS] = {false};
 	size_t length = 0;
@@ -36,7 +37,8 @@ static void free_sizes(const struct zone_head *head, const struct zone_counts *c
 			if (told[i] || free_chunks(slot) == 0)
 				continue;
 			more = best >= 0;
-			if (best < 0 || free_chunks(slot) * slot->size > free_chunks(&counts->slots[best]) * counts->slots[best].size)
+			if (best < 0 || free_chunks(slot) * slot->size >
+						free_chunks(&counts->slots[best]) * counts->slots[best].size)
 				best = i;
 		}
 		if (best < 0)
@@ -46,20 +48,26 @@ static void free_sizes(const struct zone_head *head, const struct zone_counts *c
 			length += snprintf(text + length, size - length, " and other");
 			break;
 		}
-		length += snprintf(text + length, size - length, "%s%" PRIu64, n == 0 ? "" : more ? ", " : " and ", counts->slots[best].size);
+		length += snprintf(text + length, size - length, "%s%" PRIu64,
+			n == 0 ? ""
+			: more ? ", "
+			       : " and ",
+			counts->slots[best].size);
 	}
 	snprintf(text + length, size - length, " bytes");
 }
 
-enum zone_state zone_judge(const struct zone_head *head, const struct zone_counts *counts, char reason[ZONE_TEXT])
+enum zone_state zone_judge(
+	const struct zone_head *head, const struct zone_counts *counts, char reason[ZONE_TEXT])
 {
 	const uint64_t inside = counts->bytes_free_chunks, all = counts->pages << head->page_shift;
 	const unsigned percent = all ? inside * 100 / all : 0;
 	char sizes[100];
 
 	if (counts->pages_free > 0) {
-		snprintf(reason, ZONE_TEXT, "%" PRIu64 " of %" PRIu64 " pages are free, the longest run is %" PRIu64, counts->pages_free,
-			counts->pages, counts->largest_free_run);
+		snprintf(reason, ZONE_TEXT,
+			"%" PRIu64 " of %" PRIu64 " pages are free, the longest run is %" PRIu64,
+			counts->pages_free, counts->pages, counts->largest_free_run);
 		return ZONE_FINE;
 	}
 	if (inside == 0) {
@@ -68,31 +76,40 @@ enum zone_state zone_judge(const struct zone_head *head, const struct zone_count
 	}
 	free_sizes(head, counts, sizes, sizeof(sizes));
 	const bool fragmented = percent >= 25;
-	snprintf(reason, ZONE_TEXT, "no page is free%s %" PRIu64 " bytes (%u%%) are, in chunks of %s inside pages in use",
+	snprintf(reason, ZONE_TEXT,
+		"no page is free%s %" PRIu64 " bytes (%u%%) are, in chunks of %s inside pages in use",
 		fragmented ? ", yet" : "; only", inside, percent, sizes);
 	return fragmented ? ZONE_FRAGMENTED : ZONE_FULL;
 }
 
-static bool fits_pages(const struct zone_head *head, const struct zone_counts *counts, uint64_t bytes, char *reason)
+static bool fits_pages(
+	const struct zone_head *head, const struct zone_counts *counts, uint64_t bytes, char *reason)
 {
 	const uint64_t pages = (bytes >> head->page_shift) + ((bytes & (zone_page_size(head) - 1)) != 0);
 	const bool fits = pages <= counts->largest_free_run;
 
 	if (pages == 1)
-		snprintf(reason, ZONE_TEXT, fits ? "it takes a page, and %" PRIu64 " are free" : "it takes a page, and none is free",
+		snprintf(reason, ZONE_TEXT,
+			fits ? "it takes a page, and %" PRIu64 " are free"
+			     : "it takes a page, and none is free",
 			counts->pages_free);
 	else
-		snprintf(reason, ZONE_TEXT, "it takes %" PRIu64 " pages in a row; the longest free run is %" PRIu64 " of %" PRIu64 " free pages",
+		snprintf(reason, ZONE_TEXT,
+			"it takes %" PRIu64 " pages in a row; the longest free run is %" PRIu64 " of %" PRIu64
+			" free pages",
 			pages, counts->largest_free_run, counts->pages_free);
 	if (!fits && counts->bytes_free_chunks) {
 		const size_t length = __builtin_strlen(reason);
-		snprintf(reason + length, ZONE_TEXT - length, "; %" PRIu64 " more bytes are free in chunks inside pages in use, for smaller requests only",
+		snprintf(reason + length, ZONE_TEXT - length,
+			"; %" PRIu64
+			" more bytes are free in chunks inside pages in use, for smaller requests only",
 			counts->bytes_free_chunks);
 	}
 	return fits;
 }
 
-bool zone_fits(const struct zone_head *head, const struct zone_counts *counts, uint64_t bytes, char reason[ZONE_TEXT])
+bool zone_fits(const struct zone_head *head, const struct zone_counts *counts, uint64_t bytes,
+	char reason[ZONE_TEXT])
 {
 	char sizes[100];
 	unsigned slot = 0;
@@ -107,16 +124,20 @@ bool zone_fits(const struct zone_head *head, const struct zone_counts *counts, u
 		return true;
 	}
 	if (counts->pages_free > 0) {
-		snprintf(reason, ZONE_TEXT, "no free chunk in slot %" PRIu64 ", so it takes one of the %" PRIu64 " free pages", chunk,
-			counts->pages_free);
+		snprintf(reason, ZONE_TEXT,
+			"no free chunk in slot %" PRIu64 ", so it takes one of the %" PRIu64 " free pages",
+			chunk, counts->pages_free);
 		return true;
 	}
 	if (counts->bytes_free_chunks == 0) {
-		snprintf(reason, ZONE_TEXT, "no free chunk in slot %" PRIu64 " and no free page: nothing is free", chunk);
+		snprintf(reason, ZONE_TEXT,
+			"no free chunk in slot %" PRIu64 " and no free page: nothing is free", chunk);
 		return false;
 	}
 	free_sizes(head, counts, sizes, sizeof(sizes));
-	snprintf(reason, ZONE_TEXT, "no free chunk in slot %" PRIu64 " and no free page; the %" PRIu64
-		" free bytes are chunks of %s in pages of other slots, which this size cannot use", chunk, counts->bytes_free_chunks, sizes);
+	snprintf(reason, ZONE_TEXT,
+		"no free chunk in slot %" PRIu64 " and no free page; the %" PRIu64
+		" free bytes are chunks of %s in pages of other slots, which this size cannot use",
+		chunk, counts->bytes_free_chunks, sizes);
 	return false;
 }

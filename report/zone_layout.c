@@ -45,8 +45,9 @@ static void put_cell(const struct ink *ink, uint64_t used, uint64_t bytes, const
 
 static void legend(const struct ink *ink, const char *cell, FILE *out)
 {
-	fprintf(out, "  %s%s%s used  %s%s%s free  %s%s%s partly used   %s\n", text_red(), ink->used, text_reset(), text_green(), ink->free,
-		text_reset(), text_yellow(), ink->part, text_reset(), cell);
+	fprintf(out, "  %s%s%s used  %s%s%s free  %s%s%s partly used   %s\n", text_red(), ink->used,
+		text_reset(), text_green(), ink->free, text_reset(), text_yellow(), ink->part, text_reset(),
+		cell);
 }
 
 /* Used bytes of the [from, to) part of an item's page. */
@@ -65,27 +66,35 @@ static uint64_t used_between(const struct zone_cursor *item, uint64_t from, uint
 }
 
 /* One item, one line: `3-5   free      ........  3 pages`. */
-static void page_line(const struct zone_head *head, const struct zone_cursor *item, unsigned cells, const struct ink *ink, FILE *out)
+static void page_line(const struct zone_head *head, const struct zone_cursor *item, unsigned cells,
+	const struct ink *ink, FILE *out)
 {
 	const uint64_t page = zone_page_size(head), a_cell = page / cells;
 	const char *color = NULL;
 	char range[48], what[32];
 
 	if (item->pages > 1)
-		snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, item->page, item->page + item->pages - 1);
+		snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, item->page,
+			item->page + item->pages - 1);
 	else
 		snprintf(range, sizeof(range), "%" PRIu64, item->page);
 	if (item->kind == ZONE_ITEM_CHUNKS)
 		snprintf(what, sizeof(what), "%" PRIu64 " B", item->chunk_size);
 	else
-		snprintf(what, sizeof(what), "%s", item->kind == ZONE_ITEM_FREE ? "free" : item->kind == ZONE_ITEM_RUN ? "pages" : "unclear");
+		snprintf(what, sizeof(what), "%s",
+			item->kind == ZONE_ITEM_FREE  ? "free"
+			: item->kind == ZONE_ITEM_RUN ? "pages"
+						      : "unclear");
 
 	fprintf(out, "  %5s  %-7s  ", range, what);
-	for (unsigned i = 0; i < cells; i++)
+	for (unsigned i = 0; i < cells && item->kind == ZONE_ITEM_TORN; i++)
+		fputc('?', out);
+	for (unsigned i = 0; i < cells && item->kind != ZONE_ITEM_TORN; i++)
 		put_cell(ink, used_between(item, i * a_cell, (i + 1) * a_cell), a_cell, &color, out);
 	fputs(text_reset(), out);
 	if (item->kind == ZONE_ITEM_CHUNKS)
-		fprintf(out, "  %" PRIu64 " of %u used\n", zone_item_used(head, item) / item->chunk_size, item->chunks);
+		fprintf(out, "  %" PRIu64 " of %u used\n", zone_item_used(head, item) / item->chunk_size,
+			item->chunks);
 	else
 		fprintf(out, "  %" PRIu64 " page%s\n", item->pages, item->pages == 1 ? "" : "s");
 }
@@ -105,9 +114,10 @@ static void draw_pages(const struct zone_copy *copy, int width, const struct ink
 	struct zone_cursor item = {0};
 	char cell[64];
 
-	snprintf(cell, sizeof(cell), "a line is a page, a cell %" PRIu64 " bytes", zone_page_size(&copy->head) / cells);
+	snprintf(cell, sizeof(cell), "a line is a page, a cell %" PRIu64 " bytes",
+		zone_page_size(&copy->head) / cells);
 	legend(ink, cell, out);
-	fprintf(out, "%s  %5s  %-7s%s\n", text_bold(), "page", "slot", text_reset());
+	fprintf(out, "%s  %5s  %s%s\n", text_bold(), "page", "slot", text_reset());
 	while (zone_next(copy, &item))
 		page_line(&copy->head, &item, cells, ink, out);
 }
@@ -128,13 +138,15 @@ static uint64_t *cell_bytes(const struct zone_copy *copy, uint64_t per_cell, uin
 
 static void draw_grid(const struct zone_copy *copy, int width, const struct ink *ink, FILE *out)
 {
-	const uint64_t pages = copy->head.page_count, columns = power_of_two_below(width > 24 ? width - 14 : 8);
+	const uint64_t pages = copy->head.page_count,
+		       columns = power_of_two_below(width > 24 ? width - 14 : 8);
 	const uint64_t per_cell = (pages + columns * MOST_GRID_LINES - 1) / (columns * MOST_GRID_LINES);
 	const uint64_t cells = (pages + per_cell - 1) / per_cell, page = zone_page_size(&copy->head);
 	uint64_t *used = cell_bytes(copy, per_cell, cells);
 	char cell[64];
 
-	snprintf(cell, sizeof(cell), "a cell is %" PRIu64 " page%s of %" PRIu64 " bytes", per_cell, per_cell == 1 ? "" : "s", page);
+	snprintf(cell, sizeof(cell), "a cell is %" PRIu64 " page%s of %" PRIu64 " bytes", per_cell,
+		per_cell == 1 ? "" : "s", page);
 	legend(ink, cell, out);
 	fprintf(out, "%s  %9s%s\n", text_bold(), "page", text_reset());
 	for (uint64_t i = 0; i < cells; i += columns) {

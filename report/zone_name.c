@@ -52,6 +52,7 @@ bool zone_name_parse(const char *log_context, struct zone_name *name)
 	/* A name that was cut has no closing quote. */
 	const size_t length = close > open ? (size_t)(close - open - 1) : strlen(open + 1);
 	set_kind(name, what, open - 1 - what);
-	snprintf(name->name, sizeof(name->name), "%.*s", (int)(length < ZONE_NAME ? length : ZONE_NAME - 1), open + 1);
+	snprintf(name->name, sizeof(name->name), "%.*s", (int)(length < ZONE_NAME ? length : ZONE_NAME - 1),
+		open + 1);
 	return true;
 }

@@ -18,7 +18,8 @@ struct zone_name {
 	char kind[ZONE_KIND]; /* lua_shared_dict, limit_req, ..., "other" */
 };
 
-/* From what nginx adds to its log lines: ` in limit_req zone "one"`. Returns false when it is not of that form. */
+/* From what nginx adds to its log lines: ` in limit_req zone "one"`. Returns false when it is not of that
+ * form. */
 bool zone_name_parse(const char *log_context, struct zone_name *name);
 
 /* True when pid runs an nginx: its executable exports ngx_cycle. */

@@ -17,7 +17,8 @@
 /* Offsets of ngx_slab_pool_t's members on 64-bit Linux (sem_t of 32 bytes). */
 struct layout {
 	const char *name;
-	uint16_t length, min_size, min_shift, pages, last, free, stats, pfree, start, end, mutex, log_ctx, data, addr;
+	uint16_t length, min_size, min_shift, pages, last, free, stats, pfree, start, end, mutex, log_ctx,
+		data, addr;
 };
 
 static const struct layout layouts[] = {
@@ -67,7 +68,8 @@ static bool count_pages(struct zone_head *head, const struct layout *l, const ui
 	head->page_count = described < room ? described : room;
 	if (l->last != ABSENT) {
 		const uint64_t last = word(bytes, l->last) - head->address;
-		if (last < head->pages_at || last > head->start_at || (last - head->pages_at) % sizeof(struct zone_page))
+		if (last < head->pages_at || last > head->start_at ||
+			(last - head->pages_at) % sizeof(struct zone_page))
 			return false;
 		const uint64_t count = (last - head->pages_at) / sizeof(struct zone_page);
 		if (count > room)
@@ -77,7 +79,8 @@ static bool count_pages(struct zone_head *head, const struct layout *l, const ui
 	return head->page_count > 0;
 }
 
-static bool decode(struct zone_head *head, const struct layout *l, const uint8_t *bytes, uint64_t address, uint64_t size)
+static bool decode(
+	struct zone_head *head, const struct layout *l, const uint8_t *bytes, uint64_t address, uint64_t size)
 {
 	const uint64_t shift = word(bytes, l->min_shift), end = word(bytes, l->end);
 
@@ -99,7 +102,8 @@ static bool decode(struct zone_head *head, const struct layout *l, const uint8_t
 	head->free_at = l->free;
 	if (!find_page_size(head, l) || !count_pages(head, l, bytes))
 		return false;
-	if (l->stats != ABSENT && word(bytes, l->stats) - address != l->length + head->slots * sizeof(struct zone_page))
+	if (l->stats != ABSENT &&
+		word(bytes, l->stats) - address != l->length + head->slots * sizeof(struct zone_page))
 		return false;
 
 	head->lock = word(bytes, 0);
@@ -110,8 +114,8 @@ static bool decode(struct zone_head *head, const struct layout *l, const uint8_t
 	return true;
 }
 
-int zone_head_decode(struct zone_head *head, const void *bytes, size_t length, const void *stats, size_t stats_length,
-	uint64_t stats_at, uint64_t address, uint64_t size)
+int zone_head_decode(struct zone_head *head, const void *bytes, size_t length, const void *stats,
+	size_t stats_length, uint64_t stats_at, uint64_t address, uint64_t size)
 {
 	uint8_t room[HEAD_MAX] = {0};
 

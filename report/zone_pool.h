@@ -24,14 +24,14 @@ struct zone_stat {
 };
 
 struct zone_head {
-	const char *layout;         /* which nginx wrote it */
-	uint64_t address, size;     /* of the pool */
+	const char *layout;                    /* which nginx wrote it */
+	uint64_t address, size;                /* of the pool */
 	unsigned min_shift, page_shift, slots; /* slot i holds chunks of 1 << (min_shift + i) */
 	uint64_t pages_at, start_at, free_at;  /* offsets of the descriptors, of page 0, of the free list */
 	uint64_t page_count;
-	uint64_t lock;              /* pid of the holder, 0 = free */
-	uint64_t pages_free;        /* the pool's own count; ZONE_UNKNOWN before nginx 1.11.7 */
-	bool has_stats;             /* since nginx 1.11.7 */
+	uint64_t lock;       /* pid of the holder, 0 = free */
+	uint64_t pages_free; /* the pool's own count; ZONE_UNKNOWN before nginx 1.11.7 */
+	bool has_stats;      /* since nginx 1.11.7 */
 	struct zone_stat stats[ZONE_SLOTS];
 	uint64_t log_context, data; /* offsets in the zone; 0 = not set */
 };
@@ -46,18 +46,18 @@ struct zone_copy {
 	struct zone_page *pages; /* head.page_count of them */
 	uint8_t *bitmaps;        /* of the pages that keep theirs inside, in address order */
 	size_t bitmaps_used, bitmaps_size;
-	uint64_t free_list;      /* address of the first descriptor on the pool's list of free pages */
+	uint64_t free_list; /* address of the first descriptor on the pool's list of free pages */
 	unsigned tries;
-	bool changing;           /* it was written during every try: the copy may mix two moments */
-	bool locked;             /* its lock was held, by head.lock, at the last try */
-	bool missing;            /* a page with a bitmap in it was not resident when mincore was asked */
+	bool changing; /* it was written during every try: the copy may mix two moments */
+	bool locked;   /* its lock was held, by head.lock, at the last try */
+	bool missing;  /* a page whose bitmap it should hold was not resident */
 };
 
 /* Recognises a pool in the zone's first bytes: 0, or -1 when there is none. */
 int zone_head_read(const struct zone_bytes *zone, struct zone_head *head);
 /* Decodes a head from plain copies (what the shim published): `stats` was at offset stats_at. */
-int zone_head_decode(struct zone_head *head, const void *bytes, size_t length, const void *stats, size_t stats_length,
-	uint64_t stats_at, uint64_t address, uint64_t size);
+int zone_head_decode(struct zone_head *head, const void *bytes, size_t length, const void *stats,
+	size_t stats_length, uint64_t stats_at, uint64_t address, uint64_t size);
 
 /*
  * Copies the pool without its lock: copy, see that nothing changed meanwhile, try again for up to
@@ -77,11 +77,11 @@ enum zone_item_kind {
 /* Where a walk is: starts as {0}. zone_next fills in the item and returns false past the last. */
 struct zone_cursor {
 	enum zone_item_kind kind;
-	uint64_t page, pages;  /* first page, how many */
-	unsigned slot;         /* CHUNKS: which slot, */
-	unsigned chunks, own;  /* how many, how many of them are the bitmap itself */
+	uint64_t page, pages; /* first page, how many */
+	unsigned slot;        /* CHUNKS: which slot, */
+	unsigned chunks, own; /* how many, how many of them are the bitmap itself */
 	uint64_t chunk_size;
-	const uint8_t *bits;   /* bit i: chunk i is used */
+	const uint8_t *bits; /* bit i: chunk i is used */
 	uint64_t next_page;
 	size_t next_bitmap;
 };

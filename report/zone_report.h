@@ -13,9 +13,9 @@
 /* What was asked beside the zone itself. */
 struct zone_question {
 	bool layout, sizes;
-	bool fit, fit_value;  /* at most one of them */
-	uint64_t bytes;       /* fit: of the allocation; fit_value: of the value, */
-	uint64_t key_length;  /* and of its key */
+	bool fit, fit_value; /* at most one of them */
+	uint64_t bytes;      /* fit: of the allocation; fit_value: of the value, */
+	uint64_t key_length; /* and of its key */
 };
 
 /* Whether a fit was asked for that can be answered of this zone, and of how many bytes. */

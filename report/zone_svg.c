@@ -17,7 +17,7 @@
 #define MOST_SLABS 20000
 #define SLAB_PAGES 512
 #define MOST_CELLS 4096
-#define LEFT 96.0   /* of the rows; their labels are beside them */
+#define LEFT 116.0 /* of the rows; their labels are beside them */
 #define TOP 104.0
 #define WIDE 1024.0 /* of a row */
 
@@ -74,11 +74,13 @@ static void put_bar(const struct picture *p, uint64_t offset, uint64_t bytes, co
 	const uint64_t end = offset + bytes;
 
 	while (offset < end) {
-		const uint64_t row_end = (offset / row_bytes + 1) * row_bytes, stop = end < row_end ? end : row_end;
+		const uint64_t row_end = (offset / row_bytes + 1) * row_bytes,
+			       stop = end < row_end ? end : row_end;
 		const double width = WIDE * (stop - offset) / row_bytes;
 		/* The line between cells would drown very narrow ones. */
-		fprintf(p->out, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"%s\"%s/>", x_of(p, offset),
-			y_of(p, offset), width, p->bar, color, width < 4 ? " stroke-width=\"0.25\"" : "");
+		fprintf(p->out, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"%s\"%s/>",
+			x_of(p, offset), y_of(p, offset), width, p->bar, color,
+			width < 4 ? " stroke-width=\"0.25\"" : "");
 		offset = stop;
 	}
 }
@@ -92,7 +94,10 @@ static void put_chunks(const struct picture *p, const struct zone_cursor *item)
 	for (unsigned i = 0; i < item->chunks; i++) {
 		const bool used = zone_chunk_used(item, i), own = i < item->own;
 		fprintf(p->out, "<g><title>%" PRIu64 " bytes, %s, page %" PRIu64 "</title>", item->chunk_size,
-			own ? "used: the page's own bitmap" : used ? "used" : "free", item->page);
+			own    ? "used: the page's own bitmap"
+			: used ? "used"
+			       : "free",
+			item->page);
 		put_bar(p, at + i * item->chunk_size, item->chunk_size, own ? BITMAP : used ? RED : GREEN);
 		fputs("</g>\n", p->out);
 	}
@@ -108,15 +113,17 @@ static void put_item(const struct picture *p, const struct zone_cursor *item)
 		return;
 	case ZONE_ITEM_FREE:
 		for (uint64_t i = 0; i < item->pages; i++) {
-			fprintf(p->out, "<g><title>%" PRIu64 " bytes, free, page %" PRIu64 " of a run of %" PRIu64 "</title>", page, item->page + i,
-				item->pages);
+			fprintf(p->out,
+				"<g><title>%" PRIu64 " bytes, free, page %" PRIu64 " of a run of %" PRIu64
+				"</title>",
+				page, item->page + i, item->pages);
 			put_bar(p, at + i * page, page, PAGE_GREEN);
 			fputs("</g>\n", p->out);
 		}
 		return;
 	default:
-		fprintf(p->out, "<g><title>%" PRIu64 " bytes, %s, from page %" PRIu64 "</title>", item->pages * page,
-			item->kind == ZONE_ITEM_RUN ? "used" : "unclear", item->page);
+		fprintf(p->out, "<g><title>%" PRIu64 " bytes, %s, from page %" PRIu64 "</title>",
+			item->pages * page, item->kind == ZONE_ITEM_RUN ? "used" : "unclear", item->page);
 		put_bar(p, at, item->pages * page, item->kind == ZONE_ITEM_RUN ? RED : GREY);
 		fputs("</g>\n", p->out);
 	}
@@ -140,13 +147,16 @@ static void put_shaded(const struct picture *p, uint64_t cell, uint64_t used)
 	char color[32];
 
 	/* From PAGE_GREEN to RED. */
-	snprintf(color, sizeof(color), "#%02x%02x%02x", (int)(0x5f + share * (0xe2 - 0x5f)), (int)(0xba + share * (0x57 - 0xba)),
-		(int)(0x70 + share * (0x4c - 0x70)));
+	snprintf(color, sizeof(color), "#%02x%02x%02x", (int)(0x5f + share * (0xe2 - 0x5f)),
+		(int)(0xba + share * (0x57 - 0xba)), (int)(0x70 + share * (0x4c - 0x70)));
 	if (pages == 1)
-		fprintf(p->out, "<g><title>page %" PRIu64 ": %" PRIu64 " of %" PRIu64 " bytes used</title>", first, used, bytes);
+		fprintf(p->out, "<g><title>page %" PRIu64 ": %" PRIu64 " of %" PRIu64 " bytes used</title>",
+			first, used, bytes);
 	else
-		fprintf(p->out, "<g><title>pages %" PRIu64 " to %" PRIu64 ": %" PRIu64 " of %" PRIu64 " bytes used</title>", first,
-			first + pages - 1, used, bytes);
+		fprintf(p->out,
+			"<g><title>pages %" PRIu64 " to %" PRIu64 ": %" PRIu64 " of %" PRIu64
+			" bytes used</title>",
+			first, first + pages - 1, used, bytes);
 	put_bar(p, first << p->head->page_shift, bytes, color);
 	fputs("</g>\n", p->out);
 }
@@ -189,8 +199,10 @@ static void put_legend(const struct picture *p, bool slabs)
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
 		if (!(slabs ? entries[i].slabs : entries[i].cells))
 			continue;
-		fprintf(p->out, "<rect x=\"%.0f\" y=\"76\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>"
-			"<text x=\"%.0f\" y=\"86\" class=\"small\">%s</text>\n", x, entries[i].color, x + 18, entries[i].text);
+		fprintf(p->out,
+			"<rect x=\"%.0f\" y=\"76\" width=\"12\" height=\"12\" rx=\"2\" fill=\"%s\"/>"
+			"<text x=\"%.0f\" y=\"86\" class=\"small\">%s</text>\n",
+			x, entries[i].color, x + 18, entries[i].text);
 		x += 46 + 6.4 * strlen(entries[i].text);
 	}
 }
@@ -205,11 +217,13 @@ static void put_labels(const struct picture *p, const struct zone_copy *copy)
 			if (page % (p->columns * p->per_cell))
 				continue;
 			const double y = y_of(p, page << p->head->page_shift) + p->bar / 2 + 4;
-			fprintf(p->out, "<text x=\"%.0f\" y=\"%.1f\" class=\"small\" text-anchor=\"end\">", LEFT - 10, y);
+			fprintf(p->out, "<text x=\"%.0f\" y=\"%.1f\" class=\"small\" text-anchor=\"end\">",
+				LEFT - 10, y);
 			if (p->columns * p->per_cell > 1 || item.kind != ZONE_ITEM_CHUNKS)
 				fprintf(p->out, "page %" PRIu64 "</text>\n", page);
 			else
-				fprintf(p->out, "page %" PRIu64 " \302\267 %" PRIu64 " B</text>\n", page, item.chunk_size);
+				fprintf(p->out, "page %" PRIu64 " \302\267 %" PRIu64 " B</text>\n", page,
+					item.chunk_size);
 		}
 	}
 }
@@ -219,9 +233,12 @@ static void put_heading(const struct picture *p, const struct zone *zone, double
 	char reason[ZONE_TEXT];
 	const enum zone_state state = zone_judge(p->head, &zone->counts, reason);
 
-	fprintf(p->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
+	fprintf(p->out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f "
+		"%.0f\" "
 		"font-family=\"system-ui, -apple-system, 'DejaVu Sans', sans-serif\">\n"
-		"<style>.small{font-size:11px;fill:#5b6472}.title{font-size:18px;font-weight:600;fill:#1f2733}"
+		"<style>.small{font-size:11px;fill:#5b6472}.title{font-size:18px;font-weight:600;fill:#"
+		"1f2733}"
 		".sub{font-size:13px;fill:#3b4452}g:hover{opacity:.65}</style>\n"
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fbfcfd\"/>\n",
 		LEFT + WIDE + 32, height, LEFT + WIDE + 32, height);
@@ -229,15 +246,19 @@ static void put_heading(const struct picture *p, const struct zone *zone, double
 	put_escaped(zone->name.kind, p->out);
 	fputs(" ", p->out);
 	put_escaped(zone->name.name[0] ? zone->name.name : "(no name)", p->out);
-	fprintf(p->out, "</text>\n<text x=\"%.0f\" y=\"58\" class=\"sub\">%s: %s \302\267 %s \302\267 %" PRIu64 " slabs used, %" PRIu64
-		" free%s</text>\n", LEFT, zone_state_name(state), reason, text_bytes(zone->end - zone->start), zone->counts.used.count,
-		zone->counts.free.count, zone->doubt[0] ? " \302\267 approximate" : "");
+	fprintf(p->out,
+		"</text>\n<text x=\"%.0f\" y=\"58\" class=\"sub\">%s: %s \302\267 %s \302\267 %" PRIu64
+		" slabs used, %" PRIu64 " free%s</text>\n",
+		LEFT, zone_state_name(state), reason, text_bytes(zone->end - zone->start),
+		zone->counts.used.count, zone->counts.free.count,
+		zone->doubt[0] ? " \302\267 approximate" : "");
 }
 
 void zone_draw_svg(const struct zone *zone, FILE *out)
 {
 	const struct zone_head *head = &zone->copy.head;
-	const bool slabs = zone->counts.used.count + zone->counts.free.count <= MOST_SLABS && head->page_count <= SLAB_PAGES;
+	const bool slabs = zone->counts.used.count + zone->counts.free.count <= MOST_SLABS &&
+			   head->page_count <= SLAB_PAGES;
 	struct picture p = {.out = out, .head = head, .columns = 1, .per_cell = 1};
 
 	if (!slabs)

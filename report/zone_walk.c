@@ -101,7 +101,8 @@ bool zone_free_list(const struct zone_copy *copy, uint64_t *runs, uint64_t *page
 	while (next != head->address + head->free_at) {
 		const uint64_t offset = next - head->address - head->pages_at;
 		const uint64_t page = offset / sizeof(struct zone_page);
-		if (next < head->address + head->pages_at || offset % sizeof(struct zone_page) || page >= head->page_count)
+		if (next < head->address + head->pages_at || offset % sizeof(struct zone_page) ||
+			page >= head->page_count)
 			return false;
 		const uint64_t count = copy->pages[page].slab;
 		/* The sum can never pass the pages there are, so a list in a circle ends here. */

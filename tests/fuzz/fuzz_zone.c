@@ -4,10 +4,12 @@
  *
  * An input is {address, size: 8 bytes each} and then the first bytes of the zone; what is missing up
  * to `size` cannot be read, like pages that are not resident. The corpus is
- * from zones of nginx 1.22 (real-*) and of tests/unit/zone_model.h for the other layouts, cut short. Built by `make fuzz`, or by hand:
+ * from zones of nginx 1.22 (real-*) and of tests/unit/zone_model.h for the other layouts, cut short. Built by
+ * `make fuzz`, or by hand:
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Ireport \
- *     tests/fuzz/fuzz_zone.c report/zone_{bytes,pool,walk,copy,count,judge,advice,name,layout,svg}.c report/text.c
+ *     tests/fuzz/fuzz_zone.c report/zone_{bytes,pool,walk,copy,count,judge,advice,name,layout,svg}.c
+ * report/text.c
  */
 #include "zone_draw.h"
 #include "zone_judge.h"

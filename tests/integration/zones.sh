@@ -80,3 +80,11 @@ for mode in bare shimmed; do
 	is "$mode: the layout shows the run" "$(grep -cE '^ +[0-9]+-[0-9]+ +free +\.+ +2 pages$' "$work/layout")" 1
 	nginx_stop
 done
+
+# The shim's copies outlive the processes: the head alone, with its age, and never called exact.
+ended=$(segment_of "$master")
+is 'an ended nginx: name, size and pages are known' "$("$heapray" zones "$ended" cats --json | jq -c '.zones[0] | [.name, .kind, .size_bytes, .pages_total]')" \
+	'["cats","lua_shared_dict",40960,9]'
+is 'an ended nginx: what was not published is null, and said to be approximate' \
+	"$("$heapray" zones "$ended" cats --json | jq -c '.zones[0] | [.state, .used, .resident_bytes, .approximate, (.age_ms | type)]')" \
+	'[null,null,null,true,"number"]'

@@ -26,14 +26,12 @@ poke() {
 	printf "$(printf '\\x%s' "$@")" | dd of="/proc/$master/mem" bs=1 seek="$address" conv=notrunc status=none
 }
 
-# milliseconds COMMAND...: the least of five runs.
+# milliseconds COMMAND...: the processor time of the least of five runs, which other work on the machine does not change much.
 milliseconds() {
-	local least=999999 begun took i
+	local least=999999 took i TIMEFORMAT='%U %S'
 	for i in {1..5}; do
-		begun=${EPOCHREALTIME/./}
-		"$@" >/dev/null
-		took=$(((${EPOCHREALTIME/./} - begun) / 1000))
-		[ $took -lt $least ] && least=$took
+		took=$({ time "$@" >/dev/null 2>&1; } 2>&1 | awk '{ printf "%d", ($1 + $2) * 1000 }')
+		[ "$took" -lt $least ] && least=$took
 	done
 	echo $least
 }
@@ -110,7 +108,7 @@ corrupted() {
 	poke $((start + 704)) $bytes
 	zones cats >"$work/noise"
 	is 'a pool of noise is called approximate' "$(jq '.zones[0].approximate' "$work/noise")" true
-	holds 'a pool of noise can be drawn' "$heapray" zones "$master" cats --layout --sizes --fit 9000 --svg "$work/noise.svg"
+	holds 'a pool of noise can be drawn' timeout 5 "$heapray" zones "$master" cats --layout --sizes --fit 9000 --svg "$work/noise.svg" 
 	poke $((start + 704 + 24)) 05 00 00 00 00 00 00 00
 	poke "$start" 63 00 00 00
 	holds 'a lock that nobody gives back is waited for only briefly' timeout 5 "$heapray" zones "$master" cats
@@ -124,20 +122,21 @@ going_away() {
 	conf 2 "lua_shared_dict a 1m; lua_shared_dict b 8m; upstream up { zone peers 64k; server 127.0.0.1:$port; }
 		server { listen 127.0.0.1:$port; $common }"
 	nginx_start bare || return
-	(for i in {1..30}; do kill -HUP "$master" 2>/dev/null; sleep 0.1; done; kill "$master") &
-	local bad=0 status n=0
-	while ! gone "$master" && [ $n -lt 400 ]; do
+	(while kill -HUP "$master" 2>/dev/null; do sleep 0.05; done) &
+	started+=($!)
+	local bad=0 status n
+	for n in {1..30}; do
+		[ "$n" != 25 ] || kill "$master"
 		timeout 10 "$heapray" zones "$master" --json >"$work/out" 2>"$work/err"
 		status=$?
-		n=$((n + 1))
 		case $status in
 		0) jq -e .schema "$work/out" >/dev/null || bad=$((bad + 1)) ;;
 		2) grep -q '^heapray: ' "$work/err" || bad=$((bad + 1)) ;;
 		*) bad=$((bad + 1)) ;;
 		esac
 	done
-	holds "zones that come and go were looked at often ($n times)" test $n -gt 20
-	is 'no look at zones that come and go fails badly' $bad 0
+	is 'zones that come and go are read or refused in words' $bad 0
+	await 10 gone "$master"
 }
 
 unprivileged() {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zone_books.c PID - prints the books nginx itself keeps of each slab pool that PID maps, read from its memory
- * by the offsets of nginx 1.11.7 and later: the count of free pages, the list of free pages, the slots.
+ * zone_books.c PID - prints the books nginx itself keeps of each slab pool that PID maps, read from its
+ * memory by the offsets of nginx 1.11.7 and later: the count of free pages, the list of free pages, the
+ * slots.
  *
  *   INODE pages N list N runs N longest N
  *   INODE slot BYTES free N total N used N requests N failures N
@@ -40,10 +41,11 @@ static void books(uint64_t pool, unsigned long inode)
 	}
 	printf("%lu pages %lu list %lu runs %lu longest %lu\n", inode, word(pool + 80), sum, runs, longest);
 	for (unsigned i = 0; i < 9; i++) {
-		const uint64_t at = stats + i * 32, total = word(at), used = word(at + 8), requests = word(at + 16);
+		const uint64_t at = stats + i * 32, total = word(at), used = word(at + 8),
+			       requests = word(at + 16);
 		if (total || requests)
-			printf("%lu slot %u free %lu total %lu used %lu requests %lu failures %lu\n", inode, 8u << i, total - used, total, used,
-				requests, word(at + 24));
+			printf("%lu slot %u free %lu total %lu used %lu requests %lu failures %lu\n", inode,
+				8u << i, total - used, total, used, requests, word(at + 24));
 	}
 	if (word(pool))
 		printf("%lu locked\n", inode);
@@ -60,7 +62,8 @@ int main(int argc, char **argv)
 		return 2;
 	while (fgets(line, sizeof(line), maps)) {
 		unsigned long start, end, inode;
-		if (sscanf(line, "%lx-%lx rw-s %*s %*s %lu /dev/zero", &start, &end, &inode) != 3 || !strstr(line, "/dev/zero"))
+		if (sscanf(line, "%lx-%lx rw-s %*s %*s %lu /dev/zero", &start, &end, &inode) != 3 ||
+			!strstr(line, "/dev/zero"))
 			continue;
 		if (word(start + 192) == start) /* pool->addr */
 			books(start, inode);

@@ -89,8 +89,10 @@ START_TEST(lines_of_pages_keep_within_the_width)
 	for (int width = 60; width <= 200; width += 20) {
 		char *text = drawn(false, width), *save = NULL;
 		unsigned lines = 0;
-		for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save), lines++)
-			ck_assert_msg(lines == 0 || strlen(line) <= (size_t)width, "width %d: %s", width, line);
+		for (char *line = strtok_r(text, "\n", &save); line;
+			line = strtok_r(NULL, "\n", &save), lines++)
+			ck_assert_msg(
+				lines == 0 || strlen(line) <= (size_t)width, "width %d: %s", width, line);
 		ck_assert_uint_eq(lines, 2 + 3); /* legend, heading; two pages of chunks, one free run */
 		free(text);
 	}
@@ -115,7 +117,8 @@ START_TEST(a_large_zone_has_a_grid_of_cells)
 	make(64 << 20, "big");
 	char *text = drawn(false, 100), *svg = drawn(true, 0);
 	ck_assert_uint_le(occurrences(text, "\n"), 34);
-	ck_assert_uint_eq(occurrences(text, "+"), 1 + 1); /* the legend's, and the cell with the first pages */
+	ck_assert_uint_eq(
+		occurrences(text, "+"), 1 + 1); /* the legend's, and the cell with the first pages */
 	ck_assert_uint_le(occurrences(svg, "<title>"), 4096);
 	ck_assert_ptr_ne(strstr(svg, "pages 0 to 3: 192 of 16384 bytes used"), NULL);
 	free(text);

@@ -39,7 +39,8 @@ END_TEST
 
 START_TEST(other_text_is_no_log_context)
 {
-	static const char *const texts[] = {"", " in ", " in \"", "in zone \"x\"", " in zone", " in x\"", "\xff\xff\xff"};
+	static const char *const texts[] = {
+		"", " in ", " in \"", "in zone \"x\"", " in zone", " in x\"", "\xff\xff\xff"};
 	struct zone_name name;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

@@ -49,7 +49,8 @@ END_TEST
 
 START_TEST(one_wrong_field_is_no_pool)
 {
-	static const unsigned members[] = {L_ADDR, L_MUTEX, L_MIN_SIZE, L_MIN_SHIFT, L_PAGES, L_LAST, L_START, L_END, L_STATS};
+	static const unsigned members[] = {
+		L_ADDR, L_MUTEX, L_MIN_SIZE, L_MIN_SHIFT, L_PAGES, L_LAST, L_START, L_END, L_STATS};
 
 	for (unsigned layout = 0; layout < MODEL_LAYOUTS; layout++) {
 		for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
@@ -115,7 +116,9 @@ START_TEST(the_walk_equals_the_books_after_thousands_of_allocations)
 				uint64_t *at = &held[rand() % 600];
 				if (*at)
 					model_free(&m, *at);
-				*at = *at ? 0 : model_alloc(&m, rand() % 8 ? rand() % 700 + 1 : rand() % (6 << shift) + 1);
+				*at = *at ? 0
+					  : model_alloc(&m, rand() % 8 ? rand() % 700 + 1
+								       : rand() % (6 << shift) + 1);
 				if (n % 100 == 0)
 					compare(&m);
 			}
@@ -168,7 +171,8 @@ END_TEST
 
 START_TEST(senseless_descriptors_are_told)
 {
-	const struct zone_page senseless[] = {{0, 0, 0}, {UINT64_MAX, 0, 0}, {100, 0, 0}, {12, 0, 3}, {2, 0, 3}, {3, 0, 1}, {1ull << 63 | 50, 0, 0}};
+	const struct zone_page senseless[] = {{0, 0, 0}, {UINT64_MAX, 0, 0}, {100, 0, 0}, {12, 0, 3},
+		{2, 0, 3}, {3, 0, 1}, {1ull << 63 | 50, 0, 0}};
 
 	for (size_t i = 0; i < sizeof(senseless) / sizeof(senseless[0]); i++) {
 		struct model m;

@@ -17,14 +17,30 @@
 #define MODEL_ADDRESS 0x7f1200000000ull
 #define MODEL_LAYOUTS 4
 
-/* Offsets of {length, min_size, min_shift, pages, last, free, stats, pfree, start, end, mutex, log_ctx, data, addr}; 0 = absent. */
+/* Offsets of {length, min_size, min_shift, pages, last, free, stats, pfree, start, end, mutex, log_ctx, data,
+ * addr}; 0 = absent. */
 static const unsigned model_layout[MODEL_LAYOUTS][14] = {
 	{200, 16, 24, 32, 40, 48, 72, 80, 88, 96, 104, 168, 184, 192},
 	{144, 8, 16, 24, 32, 40, 64, 72, 80, 88, 96, 112, 128, 136},
 	{184, 16, 24, 32, 40, 48, 0, 0, 72, 80, 88, 152, 168, 176},
 	{176, 16, 24, 32, 0, 40, 0, 0, 64, 72, 80, 144, 160, 168},
 };
-enum { L_LENGTH, L_MIN_SIZE, L_MIN_SHIFT, L_PAGES, L_LAST, L_FREE, L_STATS, L_PFREE, L_START, L_END, L_MUTEX, L_LOG, L_DATA, L_ADDR };
+enum {
+	L_LENGTH,
+	L_MIN_SIZE,
+	L_MIN_SHIFT,
+	L_PAGES,
+	L_LAST,
+	L_FREE,
+	L_STATS,
+	L_PFREE,
+	L_START,
+	L_END,
+	L_MUTEX,
+	L_LOG,
+	L_DATA,
+	L_ADDR
+};
 
 struct model {
 	uint8_t *bytes;
@@ -32,7 +48,7 @@ struct model {
 	unsigned page_shift, slots;
 	const unsigned *layout;
 	struct zone_page *pages;
-	uint8_t *state;           /* of each page: 0 free, 1 chunks, 2 first of a run, 3 inside one */
+	uint8_t *state; /* of each page: 0 free, 1 chunks, 2 first of a run, 3 inside one */
 	uint64_t used[ZONE_SLOTS], chunk_pages[ZONE_SLOTS], own[ZONE_SLOTS], free_pages, runs;
 };
 
@@ -44,7 +60,8 @@ static inline void model_put(struct model *m, unsigned member, uint64_t value)
 
 static inline struct zone_stat *model_stat(struct model *m, unsigned slot)
 {
-	return (struct zone_stat *)(m->bytes + m->layout[L_LENGTH] + m->slots * sizeof(struct zone_page)) + slot;
+	return (struct zone_stat *)(m->bytes + m->layout[L_LENGTH] + m->slots * sizeof(struct zone_page)) +
+	       slot;
 }
 
 static inline uint64_t model_page_address(const struct model *m, uint64_t page)
@@ -86,7 +103,9 @@ static inline void model_init(struct model *m, unsigned layout, unsigned page_sh
 	m->page_shift = page_shift;
 	m->slots = page_shift - 3;
 	m->layout = model_layout[layout];
-	m->pages_at = m->layout[L_LENGTH] + m->slots * (sizeof(struct zone_page) + (m->layout[L_STATS] ? sizeof(struct zone_stat) : 0));
+	m->pages_at =
+		m->layout[L_LENGTH] +
+		m->slots * (sizeof(struct zone_page) + (m->layout[L_STATS] ? sizeof(struct zone_stat) : 0));
 	m->count = (size - m->pages_at) / (page + sizeof(struct zone_page));
 	m->start_at = (m->pages_at + m->count * sizeof(struct zone_page) + page - 1) & ~(page - 1);
 	if (m->count > (size - m->start_at) / page)
@@ -156,7 +175,10 @@ static inline int64_t model_new_chunk_page(struct model *m, unsigned shift)
 		return -1;
 	m->state[page] = 1;
 	m->pages[page].slab = shift == exact ? 0 : shift;
-	m->pages[page].prev = (MODEL_ADDRESS + m->layout[L_LENGTH] + slot * 24) | (shift < exact ? 3 : shift == exact ? 2 : 1);
+	m->pages[page].prev =
+		(MODEL_ADDRESS + m->layout[L_LENGTH] + slot * 24) | (shift < exact           ? 3
+									    : shift == exact ? 2
+											     : 1);
 	if (shift < exact) {
 		memset(model_bitmap(m, page), 0, chunks / 8);
 		own = chunks / 8 >> shift ? chunks / 8 >> shift : 1;
@@ -191,7 +213,8 @@ static inline uint64_t model_alloc(struct model *m, uint64_t size)
 	uint64_t offset = 0;
 
 	if (size > 1ull << (m->page_shift - 1)) {
-		const int64_t page = model_take_pages(m, (size + (1ull << m->page_shift) - 1) >> m->page_shift);
+		const int64_t page =
+			model_take_pages(m, (size + (1ull << m->page_shift) - 1) >> m->page_shift);
 		return page < 0 ? 0 : m->start_at + ((uint64_t)page << m->page_shift);
 	}
 	while (1ull << shift < size)
@@ -200,7 +223,8 @@ static inline uint64_t model_alloc(struct model *m, uint64_t size)
 		model_stat(m, shift - 3)->requests++;
 	bool done = false;
 	for (uint64_t i = 0; i < m->count && !done; i++)
-		done = m->state[i] == 1 && model_shift(m, i) == shift && model_set_chunk(m, i, shift, &offset);
+		done = m->state[i] == 1 && model_shift(m, i) == shift &&
+		       model_set_chunk(m, i, shift, &offset);
 	const int64_t page = done ? -1 : model_new_chunk_page(m, shift);
 	if (!done && page >= 0)
 		done = model_set_chunk(m, page, shift, &offset);
@@ -215,7 +239,8 @@ static inline uint64_t model_alloc(struct model *m, uint64_t size)
 static inline void model_free_chunk(struct model *m, uint64_t page, uint64_t offset)
 {
 	const unsigned shift = model_shift(m, page), slot = shift - 3, chunks = 1u << (m->page_shift - shift);
-	const unsigned own = (m->pages[page].prev & 3) == 3 ? (chunks / 8 >> shift ? chunks / 8 >> shift : 1) : 0;
+	const unsigned own =
+		(m->pages[page].prev & 3) == 3 ? (chunks / 8 >> shift ? chunks / 8 >> shift : 1) : 0;
 	const unsigned i = ((offset - m->start_at) & ((1ull << m->page_shift) - 1)) >> shift;
 	unsigned left = 0;
 
