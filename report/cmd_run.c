@@ -161,15 +161,17 @@ int cmd_run(int argc, char **argv)
 		text_error(NULL, "%s: %s", text_safe(options.command[0], 300), status == 127 ? "command not found" : "not executable");
 		return status;
 	}
-	if (set_preload(&options) != 0 || set_directory(&options) != 0)
+	bool stumbles;
+	const char *obstacle = preload_obstacle(path, &stumbles);
+	if (obstacle)
+		text_note("%s: %s: it cannot be preloaded, it runs unwatched", path, obstacle);
+	/* What cannot be watched itself may start what can, so it gets LD_PRELOAD unless that stops it. */
+	if ((!stumbles && set_preload(&options) != 0) || set_directory(&options) != 0)
 		return 2;
 	if (options.sampled) {
 		char *bytes = xasprintf("%" PRIu64, options.sample_bytes);
 		setenv("HEAPRAY_SAMPLE", bytes, 1);
 		free(bytes);
 	}
-	const char *obstacle = preload_obstacle(path);
-	if (obstacle)
-		text_note("%s %s: it cannot be preloaded and will not be watched", path, obstacle);
 	return start(&options, path);
 }

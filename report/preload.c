@@ -140,12 +140,13 @@ static bool script_interpreter(const char *head, size_t length, char *line, size
 }
 
 /* Reads the program headers of a 64-bit ELF file for its loader. */
-static const char *elf_obstacle(int fd, const Elf64_Ehdr *e)
+static const char *elf_obstacle(int fd, const Elf64_Ehdr *e, bool *stumbles)
 {
 	bool has_loader = false, musl = false;
 
-	if (e->e_ident[EI_CLASS] != ELFCLASS64)
-		return "is a 32-bit program";
+	*stumbles = e->e_ident[EI_CLASS] != ELFCLASS64;
+	if (*stumbles)
+		return "a 32-bit program";
 	for (unsigned i = 0; i < e->e_phnum && i < 1000; i++) {
 		Elf64_Phdr p;
 		char loader[256] = "";
@@ -157,7 +158,8 @@ static const char *elf_obstacle(int fd, const Elf64_Ehdr *e)
 		if (pread(fd, loader, sizeof(loader) - 1, p.p_offset) > 0)
 			musl = strstr(loader, "ld-musl") != NULL;
 	}
-	return !has_loader ? "is statically linked" : musl ? "is linked with musl, not glibc" : NULL;
+	*stumbles = musl;
+	return !has_loader ? "statically linked" : musl ? "linked with musl, not glibc" : NULL;
 }
 
 /* The loader ignores LD_PRELOAD when starting a program changes who we are. */
@@ -168,19 +170,20 @@ static const char *privilege_obstacle(int fd)
 	if (fstat(fd, &st) != 0)
 		return NULL;
 	if ((st.st_mode & S_ISUID) && st.st_uid != getuid())
-		return "is setuid";
+		return "setuid";
 	if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP) && st.st_gid != getgid())
-		return "is setgid";
+		return "setgid";
 	if (getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
 		return "has file capabilities";
 	return NULL;
 }
 
-const char *preload_obstacle(const char *path)
+const char *preload_obstacle(const char *path, bool *stumbles)
 {
 	char head[256], interpreter[256];
 	const char *obstacle = NULL;
 
+	*stumbles = false;
 	/* A script's interpreter may be a script: the kernel follows a few. */
 	for (int level = 0; level < 5; level++) {
 		const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -191,7 +194,7 @@ const char *preload_obstacle(const char *path)
 		if (!script && length >= (ssize_t)sizeof(Elf64_Ehdr) && memcmp(head, ELFMAG, SELFMAG) == 0) {
 			Elf64_Ehdr e;
 			memcpy(&e, head, sizeof(e));
-			obstacle = elf_obstacle(fd, &e);
+			obstacle = elf_obstacle(fd, &e, stumbles);
 			if (!obstacle)
 				obstacle = privilege_obstacle(fd);
 		}

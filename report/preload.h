@@ -24,9 +24,10 @@ int preload_allocator(const char *name, char **path);
 char *preload_find_command(const char *name, int *status);
 
 /*
- * Why the program at `path` (of a script its interpreter) will ignore LD_PRELOAD: "is statically
- * linked", ...; NULL when it will not.
+ * Why the program at `path` (of a script its interpreter) will not be preloaded: "statically linked",
+ * ...; NULL when it will. *stumbles: its loader would refuse to start it with our LD_PRELOAD, where
+ * others just ignore it.
  */
-const char *preload_obstacle(const char *path);
+const char *preload_obstacle(const char *path, bool *stumbles);
 
 #endif

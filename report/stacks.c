@@ -186,6 +186,8 @@ static void print_row(const struct model *model, const struct row *row, const st
 		counted ? text_bytes(not_below_zero(row->figures.live_bytes)) : text_count(options->by == BY_ALLOCATED ?
 				row->figures.allocated_count : not_below_zero(row->figures.live_count)));
 	if (options->group != GROUP_STACK && options->group != GROUP_LUA && count > 0) {
+		if (model->frames[frames[0]].kind == FRAME_NOTE)
+			fprintf(out, "%s: ", text_safe(domain, 80));
 		print_frame(&model->frames[frames[0]], options->group, out);
 		return;
 	}

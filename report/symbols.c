@@ -23,6 +23,7 @@
 #include <uthash.h>
 
 #define MOST_INLINED 64
+#define LOCAL 2000 /* preference of a symbol that is not exported, and worse */
 
 struct range { /* a function */
 	uint64_t start, end;
@@ -123,7 +124,7 @@ static int by_start(const void *a, const void *b)
 static unsigned preference(const GElf_Sym *symbol, const char *name)
 {
 	const unsigned binding = GELF_ST_BIND(symbol->st_info);
-	unsigned worse = binding == STB_GLOBAL || binding == STB_GNU_UNIQUE ? 0 : binding == STB_WEAK ? 1000 : 2000;
+	unsigned worse = binding == STB_GLOBAL || binding == STB_GNU_UNIQUE ? 0 : binding == STB_WEAK ? 1000 : LOCAL;
 
 	worse += symbol->st_size == 0 ? 4000 : 0;
 	worse += 100 * (strspn(name, "_") > 9 ? 9 : strspn(name, "_"));
@@ -446,7 +447,8 @@ size_t symbols_lookup(struct symbols *s, uint64_t address, const struct symbol *
 		s->found[0] = (struct symbol){0};
 		count = 1;
 	}
-	if (!s->found[count - 1].function && range)
+	/* An exported name is what people know: puts, where debug information says __GI__IO_puts. */
+	if (range && (!s->found[count - 1].function || (range->name && range->preference < LOCAL)))
 		s->found[count - 1].function = shown_name(s, range);
 	return count;
 }
