@@ -3,7 +3,7 @@
 #
 #   $root, $heapray, $shim, $programs   the checkout, build/heapray, build/libheapray.so, build/tests/programs
 #   $work        a directory of this test's own, readable by all; removed at the end
-#   $segments    where the programs it watches put their segments ($work/segments)
+#   $segments    where the programs it watches put their segments; removed as well
 #
 # A test says ok, not_ok or skip, once for each behaviour; see tests/run.sh.
 set -u
@@ -17,7 +17,7 @@ unset LD_PRELOAD ${!HEAPRAY_*}
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/heapray-test.XXXXXX")
 chmod 755 "$work"
-segments=$work/segments
+segments=$(mktemp -d -p /dev/shm heapray-test.XXXXXX 2>/dev/null || echo "$work/segments")
 started=() # pids to be ended at exit
 mounted=() # and what to unmount
 
@@ -32,7 +32,7 @@ finish() {
 	for place in ${mounted[@]+"${mounted[@]}"}; do
 		umount -l "$place"
 	done
-	rm -rf "$work"
+	rm -rf "$work" "$segments"
 }
 trap finish EXIT
 trap 'exit 1' INT TERM HUP

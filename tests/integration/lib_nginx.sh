@@ -13,6 +13,7 @@ master=
 
 nginx_conf() {
 	mkdir -p "$prefix/conf" "$prefix/logs" "$prefix/html"
+	ln -sfn /usr/lib/nginx/modules "$prefix/modules" # Debian's module files name a path below the prefix
 	echo static >"$prefix/html/index.html"
 	head -c 20000 /dev/zero | tr '\0' x >"$prefix/html/twenty.txt"
 	local modules=/usr/share/nginx/modules-available lua=
@@ -24,7 +25,7 @@ nginx_conf() {
 		cat <<END
 daemon on;
 worker_processes 2;
-user nobody;
+user nobody nogroup;
 pid logs/nginx.pid;
 error_log logs/error.log info;
 $lua

@@ -13,14 +13,15 @@ nginx_conf
 await 10 get /index.html
 master=$(cat "$prefix/logs/nginx.pid")
 started+=("$master")
-for page in /index.html /twenty.txt /panic /tables /chained; do get $page; done >"$work/bare"
+for page in /index.html /twenty.txt /panic /tables /chained; do get $page; echo; done >"$work/bare"
 nginx_stop
 
 nginx_start || { not_ok "nginx starts under the shim" "$(cat "$work/nginx.out" "$prefix/logs/error.log")"; exit; }
 ok "nginx starts under the shim"
-for page in /index.html /twenty.txt /panic /tables /chained; do get $page; done >"$work/watched"
+for page in /index.html /twenty.txt /panic /tables /chained; do get $page; echo; done >"$work/watched"
 same "nginx answers as without the shim" "$work/bare" "$work/watched"
-is "an error raised on a JIT trace is caught" "$(get /panic)" "falsenot enough memory"
+# Asked once for each nginx: Debian's own crashes when one worker runs this twice, with and without the shim.
+is "an error raised on a JIT trace is caught" "$(grep -c "^falsenot enough memory$" "$work/watched")" 1
 
 load /tables 2
 load /index.html 1
@@ -55,9 +56,8 @@ for _ in {1..20}; do
 	[ -n "${seen[pid]:-}" ] && continue
 	seen[pid]=1
 	"$heapray" breakdown "$pid" --one --dir "$segments" --json >"$work/worker" 2>"$work/errors"
-	holds "luajit_http within 1 % of collectgarbage(\"count\")" jq -e --argjson count "$count" \
-		'.processes[0].components[] | select(.id == "luajit_http") | .used_bytes as $used
-		| ($used - $count) | fabs < $count / 100' "$work/worker"
+	is "luajit_http within 1 % of collectgarbage(\"count\")" "$(jq --argjson count "$count" \
+		'.processes[0].components[] | select(.id == "luajit_http") | (.used_bytes - $count | fabs) < $count / 100' "$work/worker")" true
 done
 
 "$heapray" stacks "$master" --dir "$segments" --json >"$work/stacks" 2>"$work/errors"

@@ -2,22 +2,23 @@
 # Real programs: the same output and status under the shim as without, under each allocator.
 . "$(dirname "$0")/lib.sh"
 
-# alike NAME COMMAND...: run bare once, then watched under each allocator, each in a directory of its own.
+# alike NAME COMMAND...: run bare once, then watched under each allocator, each in a new directory.
 alike() {
 	local name=$1 allocator status
 	shift
-	mkdir -p "$work/bare.d"
-	(cd "$work/bare.d" && timeout 60 "$@") >"$work/bare" 2>"$work/errors"
+	mkdir -p "$work/here"
+	(cd "$work/here" && timeout 60 "$@") >"$work/bare" 2>"$work/errors"
 	status=$?
 	for allocator in $allocators; do
-		mkdir -p "$work/$allocator.d"
-		(cd "$work/$allocator.d" && timeout 60 "$heapray" run --dir "$segments" --allocator "$allocator" -- "$@") >"$work/watched" 2>"$work/errors"
+		rm -rf "$work/here"
+		mkdir -p "$work/here"
+		(cd "$work/here" && timeout 60 "$heapray" run --dir "$segments" --allocator "$allocator" -- "$@") >"$work/watched" 2>"$work/errors"
 		is "$name under $allocator: status" $? $status
 		same "$name under $allocator: output" "$work/bare" "$work/watched"
 		is "$name under $allocator: no unknown free" "$("$heapray" stacks "$(ls -t "$segments"/*.seg | tail -1)" --one --json 2>>"$work/errors" | jq .quality.unknown_frees)" 0
-		rm -rf "$segments" "$work/$allocator.d"
+		rm -rf "$segments"
 	done
-	rm -rf "$work/bare.d"
+	rm -rf "$work/here"
 }
 
 cat >"$work/script.sql" <<'END'
@@ -58,14 +59,14 @@ alike "gcc compiling a file" sh -c "gcc -g -O2 -frandom-seed=1 -c -o unit.o $wor
 
 # ---- servers ----
 
-# serve NAME PORT STOP ALLOCATOR COMMAND...: starts it watched (ALLOCATOR bare: not) and waits for the port.
+# serve PORT ALLOCATOR COMMAND...: starts it watched (ALLOCATOR bare: not) and waits for the port.
 serve() {
 	local port=$1 allocator=$2
 	shift 2
 	if [ "$allocator" = bare ]; then
 		"$@" >"$work/server" 2>&1 &
 	else
-		watched --allocator "$allocator" -- "$@" >"$work/server" 2>&1 &
+		"$heapray" run --dir "$segments" --allocator "$allocator" -- "$@" >"$work/server" 2>&1 &
 	fi
 	server=$!
 	started+=($server)
@@ -91,7 +92,7 @@ redis_session() {
 
 port=$(free_port)
 for allocator in bare $allocators; do
-	rm -rf "$segments"
+	rm -rf "$segments" "$work/dump.rdb"
 	serve "$port" "$allocator" redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --save '' --daemonize no ||
 		{ not_ok "redis-server under $allocator" "$(tail -3 "$work/server")"; continue; }
 	redis_session "$port" >"$work/redis.$allocator"

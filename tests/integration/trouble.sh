@@ -97,9 +97,9 @@ is "stacks of 60 scribbled segments: an answer or a reason" "$bad" ""
 
 cp "$heapray" "$work/heapray" && chmod 755 "$work/heapray"
 if [ "$(id -u)" = 0 ]; then
-	as_nobody() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
-	trouble "no permission: a pid" "" as_nobody "$work/heapray" breakdown "$pid"
-	trouble "no permission: a segment" "" as_nobody "$work/heapray" stacks "$segment"
+	as_nobody="setpriv --reuid nobody --regid nogroup --clear-groups"
+	trouble "no permission: a pid" "" $as_nobody "$work/heapray" breakdown "$pid"
+	trouble "no permission: a segment" "" $as_nobody "$work/heapray" stacks "$segment"
 	cp "$segment" "$work/theirs.seg"
 	chown nobody "$work/theirs.seg"
 	mkdir "$work/theirs" && chown nobody "$work/theirs"

@@ -44,10 +44,10 @@ int main(void)
 	SITE(whole, "get", "site_whole");
 	void *p[5];
 	for (int i = 0; i < 5; i++)
-		p[i] = booked(&whole, site_whole(10 * PAGE + i), 10 * PAGE + i);
+		p[i] = booked(&whole, site_whole((10 + i) * PAGE), (10 + i) * PAGE);
 	for (int i = 0; i < 2; i++) {
-		unbooked(&whole, 10 * PAGE + i);
-		munmap(p[i], 10 * PAGE + i);
+		unbooked(&whole, (10 + i) * PAGE);
+		munmap(p[i], (10 + i) * PAGE);
 	}
 
 	/* 100 pages, of which the first ten, the last ten and five in the middle go. */
