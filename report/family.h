@@ -30,11 +30,12 @@ struct process {
 struct family {
 	struct process *members;
 	size_t count;
+	struct snapshot *snapshot; /* it was read from there, with all that was kept (snapshot.h); NULL: processes, segments */
 };
 
 /*
- * Resolves options->target: a pid, a segment's path, or left out (the newest live family, named on
- * stderr). A live pid without a segment is a process that is not preloaded, with the descendants
+ * Resolves options->target: a pid, a segment's path, a snapshot, a folder of snapshots (the newest), or
+ * left out (the newest live family, named on stderr). A live pid without a segment is a process that is not preloaded, with the descendants
  * that run the same executable. Returns 0, or -1 with the error printed.
  */
 int family_open(const struct options *options, struct family *family);

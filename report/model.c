@@ -340,12 +340,10 @@ static void note_what_is_approximate(const struct family *family, const struct m
 	}
 }
 
-struct model *model_build(const struct family *family, struct quality *quality)
+static struct model *model_new(struct quality *quality)
 {
 	struct model *model = xcalloc(1, sizeof(*model));
 	struct model_private *p = model->private = xcalloc(1, sizeof(*p));
-	struct builder b = {.model = model};
-	struct row_entry *entry, *next;
 
 	p->quality = quality;
 	p->name_list = xcalloc(p->name_capacity = 64, sizeof(*p->name_list));
@@ -354,22 +352,47 @@ struct model *model_build(const struct family *family, struct quality *quality)
 	p->modules = xcalloc(p->module_capacity = 16, sizeof(*p->modules));
 	p->modules[0].path = "[none]";
 	p->name_count = p->place_count = p->path_count = p->module_count = 1;
+	return model;
+}
+
+static void free_rows(struct model *model)
+{
+	for (size_t i = 0; i < model->row_count; i++)
+		free(model->rows[i].frames);
+	free(model->rows);
+	model->rows = NULL;
+	model->row_count = 0;
+}
+
+void model_refresh(struct model *model, const struct family *family)
+{
+	struct builder b = {.model = model};
+	struct row_entry *entry, *next;
+
+	free_rows(model);
+	model->private->stored = family->snapshot;
 	b.parts = xcalloc(b.part_capacity = 64, sizeof(*b.parts));
 	b.part_count = 1;
-
 	for (size_t i = 0; i < family->count; i++) {
 		if (family->members[i].segment)
 			add_member(&b, &family->members[i], i);
 	}
 	settle(&b, family);
 	sum(model);
-	note_what_is_approximate(family, model, quality);
 	HASH_ITER(hh, b.index, entry, next) {
 		HASH_DEL(b.index, entry);
 		free(entry);
 	}
 	free(b.parts);
 	free(b.last_part);
+}
+
+struct model *model_build(const struct family *family, struct quality *quality)
+{
+	struct model *model = model_new(quality);
+
+	model_refresh(model, family);
+	note_what_is_approximate(family, model, quality);
 	return model;
 }
 
@@ -390,12 +413,10 @@ size_t model_keep_domain(struct model *model, const char *name)
 
 void model_free(struct model *model)
 {
-	for (size_t i = 0; i < model->row_count; i++)
-		free(model->rows[i].frames);
+	free_rows(model);
 	for (size_t i = 0; i < model->domain_count; i++)
 		free(model->domains[i]);
 	free(model->domains);
-	free(model->rows);
 	model_free_frames(model);
 	free(model);
 }

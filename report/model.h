@@ -80,6 +80,11 @@ int64_t family_live(struct share *shares, const size_t *parents, size_t count, i
 
 /* Builds it from the members that have a segment; adds to quality what is approximate. */
 struct model *model_build(const struct family *family, struct quality *quality);
+/*
+ * Reads the rows anew from a family that was read again. Paths, domains and frames keep their numbers: what
+ * was looked up stays known, and a {path, domain} names the same row in all readings.
+ */
+void model_refresh(struct model *model, const struct family *family);
 /* Keeps the rows of domain NAME, or of NAME:... ; the total becomes theirs. Returns the rows kept. */
 size_t model_keep_domain(struct model *model, const char *name);
 /* Replaces the rows by one for each group. */

@@ -49,6 +49,7 @@ struct module {
 /* All arrays are by index; index 0 of places, paths and names is "none". */
 struct model_private {
 	struct quality *quality;
+	const struct snapshot *stored; /* symbols come from there; NULL: from the files */
 	struct name *names, **name_list;
 	struct place *places, **place_list;
 	struct path *paths, **path_list;
