@@ -43,7 +43,7 @@ nginx_stop() {
 	await 10 gone "$master"
 }
 
-get() { curl -s --max-time 30 "http://127.0.0.1:$port$1"; }
+get() { curl -s --max-time 90 "http://127.0.0.1:$port$1"; }
 
 # zones ARGUMENTS...: of the nginx, as JSON on one line.
 zones() { "$heapray" zones "$master" "$@" --json | jq -c .; }

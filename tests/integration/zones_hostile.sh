@@ -40,7 +40,7 @@ large_zones() {
 	conf 1 "lua_shared_dict huge 1024m; lua_shared_dict wide 64m;
 		server { listen 127.0.0.1:$port; $common
 			location /fill { content_by_lua_block {
-				local huge, value = ngx.shared.huge, string.rep('x', 400)
+				local huge, value = ngx.shared.huge, string.rep('x', 1900)
 				for i = 1, 3000000 do if not huge:safe_set(i, value) then break end end
 				ngx.say(huge:free_space())
 			} } }"
