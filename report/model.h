@@ -94,6 +94,8 @@ void model_sort(struct model *model, enum measure by);
 uint64_t model_measure(const struct figures *figures, enum measure by);
 /* Frames of a row, innermost first, as indices of model->frames: valid until the next call. */
 size_t model_frames(const struct model *model, const struct row *row, const uint32_t **frames);
+/* Whether a frame's function only passes allocations on (owners.h). */
+bool model_is_wrapper(const struct model *model, uint32_t frame);
 void model_free(struct model *model);
 
 #endif

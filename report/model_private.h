@@ -69,7 +69,6 @@ uint32_t model_path(struct model *model, uint32_t parent, uint32_t place);
 const char *model_text(const struct model *model, uint32_t name);
 /* The frames of a place, resolved now if need be. */
 const struct place *model_resolve(const struct model *model, uint32_t place);
-bool model_is_wrapper(const struct model *model, uint32_t frame);
 void model_free_frames(struct model *model);
 
 #endif
