@@ -143,6 +143,7 @@ void json_append(struct json *array, struct json *value)
 /* ---- printing ------------------------------------------------------------------------------ */
 
 #define LINES_TO_DEPTH 2 /* {"rows":[ has depth 2: its elements start on a new line */
+#define WRITE_FROM 65536u
 
 struct buffer {
 	char *text;
@@ -151,13 +152,20 @@ struct buffer {
 
 struct printed { /* text of a value with several owners */
 	const json_t *value;
-	size_t at, length;
+	size_t length;
 	UT_hash_handle hh;
+	char text[];
 };
 
 struct printer {
 	struct buffer buffer;
+	FILE *file;
 	struct printed *shared;
+	/* of json_print_rows */
+	const char *key;
+	size_t count;
+	struct json *(*row)(size_t index, void *context);
+	void *context;
 };
 
 static char *room(struct buffer *b, size_t more)
@@ -210,6 +218,27 @@ static void put_integer(struct buffer *b, int64_t value)
 
 static void print_value(struct printer *printer, const json_t *value, unsigned depth);
 
+static void write_out(struct printer *printer)
+{
+	fwrite(printer->buffer.text, 1, printer->buffer.length, printer->file);
+	printer->buffer.length = 0;
+}
+
+/* Written as they come: all rows at once would be hundreds of megabytes. */
+static void print_rows(struct printer *printer)
+{
+	put(&printer->buffer, "[", 1);
+	for (size_t i = 0; i < printer->count; i++) {
+		struct json *row = printer->row(i, printer->context);
+		put(&printer->buffer, ",\n" + (i == 0), 1 + (i > 0));
+		print_value(printer, in(row), LINES_TO_DEPTH);
+		json_free(row);
+		if (printer->buffer.length > WRITE_FROM)
+			write_out(printer);
+	}
+	put(&printer->buffer, "]", 1);
+}
+
 static void print_object(struct printer *printer, json_t *object, unsigned depth)
 {
 	struct buffer *b = &printer->buffer;
@@ -220,7 +249,10 @@ static void print_object(struct printer *printer, json_t *object, unsigned depth
 		put(b, separator, 1);
 		put_string(b, key, strlen(key));
 		put(b, ":", 1);
-		print_value(printer, member, depth + 1);
+		if (depth == 0 && printer->key && strcmp(key, printer->key) == 0)
+			print_rows(printer);
+		else
+			print_value(printer, member, depth + 1);
 		separator = ",";
 	}
 	put(b, *separator == '{' ? "{}" : "}", *separator == '{' ? 2 : 1);
@@ -286,32 +318,38 @@ static void print_value(struct printer *printer, const json_t *value, unsigned d
 	}
 	HASH_FIND_PTR(printer->shared, &value, known);
 	if (known) {
-		room(b, known->length);
-		put(b, b->text + known->at, known->length);
+		put(b, known->text, known->length);
 		return;
 	}
-	known = xcalloc(1, sizeof(*known));
-	known->value = value;
-	known->at = b->length;
+	const size_t start = b->length;
 	print_bare(printer, value, LINES_TO_DEPTH); /* inside a row: no lines of its own */
-	known->length = b->length - known->at;
+	known = xcalloc(1, sizeof(*known) + b->length - start);
+	known->value = value;
+	known->length = b->length - start;
+	memcpy(known->text, b->text + start, known->length);
 	HASH_ADD_PTR(printer->shared, value, known);
 }
 
-void json_print(struct json *value, FILE *file)
+void json_print_rows(struct json *value, const char *key, size_t count, struct json *(*row)(size_t index, void *context),
+	void *context, FILE *file)
 {
-	struct printer printer = {0};
+	struct printer printer = {.file = file, .key = key, .count = count, .row = row, .context = context};
 	struct printed *known, *next;
 
 	print_value(&printer, in(value), 0);
 	put(&printer.buffer, "\n", 1);
-	fwrite(printer.buffer.text, 1, printer.buffer.length, file);
+	write_out(&printer);
 	free(printer.buffer.text);
 	HASH_ITER(hh, printer.shared, known, next) {
 		HASH_DEL(printer.shared, known);
 		free(known);
 	}
 	json_free(value);
+}
+
+void json_print(struct json *value, FILE *file)
+{
+	json_print_rows(value, NULL, 0, NULL, NULL, file);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -356,6 +394,26 @@ const char *json_to_string(const struct json *value)
 	const char *text = json_string_value(in(value));
 
 	return text ? text : "";
+}
+
+bool json_to_bool(const struct json *value)
+{
+	return json_is_true(in(value));
+}
+
+bool json_is_unknown(const struct json *value)
+{
+	return !value || json_is_null(in(value));
+}
+
+const char *json_member(const struct json *object, size_t index, const struct json **value)
+{
+	void *at = json_object_iter(in(object));
+
+	while (at && index-- > 0)
+		at = json_object_iter_next(in(object), at);
+	*value = at ? (const struct json *)json_object_iter_value(at) : NULL;
+	return at ? json_object_iter_key(at) : NULL;
 }
 
 void json_free(struct json *value)

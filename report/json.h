@@ -47,6 +47,13 @@ struct json *json_share(struct json *value);
 /* Prints with a newline at the end and frees the value. Keys keep the order they were set in; each
  * element of an outer array has a line of its own. */
 void json_print(struct json *value, FILE *out);
+/*
+ * The same for a report with very many rows: member `key` of the object `value` is printed as an array
+ * of `count` elements, each made by row() when its turn comes and freed behind it. The member must
+ * have been set (json_null) at its place.
+ */
+void json_print_rows(struct json *value, const char *key, size_t count, struct json *(*row)(size_t index, void *context),
+	void *context, FILE *out);
 
 /* For reading (snapshots, tests): all return a neutral value when the shape is not as asked. */
 struct json *json_parse(const char *text, size_t length, char *error, size_t error_size);
@@ -56,6 +63,10 @@ size_t json_length(const struct json *array);
 int64_t json_to_integer(const struct json *value);
 double json_to_real(const struct json *value);
 const char *json_to_string(const struct json *value);
+bool json_to_bool(const struct json *value);
+bool json_is_unknown(const struct json *value); /* null, or not there */
+/* The key and the value of a member by its number, in the order they were set; NULL past the last. */
+const char *json_member(const struct json *object, size_t index, const struct json **value);
 void json_free(struct json *value);
 
 #endif
