@@ -161,15 +161,26 @@ static int by_value(const void *a, const void *b)
 	return names ? names : (x->index > y->index) - (x->index < y->index);
 }
 
+/* Its innermost frame: no need to look up the others for their order. */
+static bool first_frame(const struct model *model, const struct row *row, uint32_t *frame)
+{
+	if (row->frame_count > 0)
+		*frame = row->frames[0];
+	else if (row->path != UINT32_MAX && row->path != 0)
+		*frame = model_resolve(model, model->private->path_list[row->path]->key.place)->first_frame;
+	else
+		return false;
+	return true;
+}
+
 void model_sort(struct model *model, enum measure by)
 {
 	struct sorted *sorted = xcalloc(model->row_count, sizeof(*sorted));
-	const uint32_t *frames;
+	uint32_t first;
 
 	for (size_t i = 0; i < model->row_count; i++) {
 		const struct row *row = &model->rows[i];
-		const size_t count = model_frames(model, row, &frames);
-		const char *name = count ? model->frames[frames[0]].function : row->domain != MODEL_SEVERAL ? model->domains[row->domain] : "";
+		const char *name = first_frame(model, row, &first) ? model->frames[first].function : row->domain != MODEL_SEVERAL ? model->domains[row->domain] : "";
 		sorted[i] = (struct sorted){model_measure(&row->figures, by), name ? name : "", i, *row};
 	}
 	if (model->row_count > 0)

@@ -92,11 +92,11 @@ static int check_layout(const struct segment *segment, uint64_t file_size)
 {
 	const struct hr_header *h = &segment->header;
 
-	if (h->header_size < sizeof(*h) || h->header_size > file_size)
-		return refuse(segment, TRY_RECORD, "scribbled: header of %u bytes", h->header_size);
 	if (h->file_size > file_size)
 		return refuse(segment, "It was cut off; there is nothing to read in what is left.",
 			"truncated: %" PRIu64 " of %" PRIu64 " bytes", file_size, h->file_size);
+	if (h->header_size < sizeof(*h) || h->header_size > file_size)
+		return refuse(segment, TRY_RECORD, "scribbled: header of %u bytes", h->header_size);
 	for (int i = 0; i < HR_SECTION_COUNT; i++) {
 		const char *fault = section_fault(&h->sections[i], h->header_size, file_size);
 		if (fault)

@@ -48,22 +48,29 @@ static void set_figures(struct json *json, const struct figures *f)
 	json_set_bytes(json, "inherited_bytes", not_below_zero(f->inherited_bytes));
 }
 
-/* Frames are shared by many rows: each is made once. */
-static struct json *row_json(const struct model *model, const struct row *row, enum group group, struct json **made)
+struct printing {
+	const struct model *model;
+	enum group group;
+	struct json **made; /* by frame: many rows share one */
+};
+
+static struct json *row_json(size_t index, void *context)
 {
+	const struct printing *p = context;
+	const struct row *row = &p->model->rows[index];
 	struct json *json = json_object(), *list = json_array();
 	const uint32_t *frames;
-	const size_t count = model_frames(model, row, &frames);
+	const size_t count = model_frames(p->model, row, &frames);
 
 	set_figures(json, &row->figures);
-	json_set_string(json, "domain", row->domain == MODEL_SEVERAL ? NULL : model->domains[row->domain]);
+	json_set_string(json, "domain", row->domain == MODEL_SEVERAL ? NULL : p->model->domains[row->domain]);
 	json_set_bool(json, "estimated", row->estimated);
 	if (row->estimated)
 		json_set_bytes(json, "live_error_bytes", (uint64_t)sqrt(fmax(row->figures.live_variance, 0)));
 	for (size_t i = 0; i < count; i++) {
-		struct json **frame = &made[frames[i]];
+		struct json **frame = &p->made[frames[i]];
 		if (!*frame)
-			*frame = frame_json(&model->frames[frames[i]], group);
+			*frame = frame_json(&p->model->frames[frames[i]], p->group);
 		json_append(list, json_share(*frame));
 	}
 	json_set(json, "frames", list);
@@ -90,24 +97,27 @@ static struct json *processes_json(const struct family *family)
 static void print_json(const struct family *family, const struct model *model, const struct stacks_options *options,
 	struct quality *quality, FILE *out)
 {
-	struct json *report = json_object(), *total = json_object(), *rows = json_array();
+	struct json *report = json_object(), *total = json_object();
 	const size_t limit = options->common.limit_given && options->common.limit ? options->common.limit : model->row_count;
-	struct json **made = xcalloc(model->frame_count, sizeof(*made)); /* all frames are known: the rows were sorted */
+	struct printing printing = {model, options->group, NULL};
+	const uint32_t *frames;
 
+	/* All names are looked up before the quality block is written: it says which files had none. */
+	for (size_t i = 0; i < model->row_count; i++)
+		model_frames(model, &model->rows[i], &frames);
+	printing.made = xcalloc(model->frame_count, sizeof(*printing.made));
 	json_set_integer(report, "schema", 1);
 	json_set(report, "processes", processes_json(family));
 	set_figures(total, &model->total);
 	json_set(report, "total", total);
-	for (size_t i = 0; i < model->row_count && i < limit; i++)
-		json_append(rows, row_json(model, &model->rows[i], options->group, made));
-	json_set(report, "stacks", rows);
+	json_set(report, "stacks", json_null());
 	json_set(report, "quality", quality_json(quality));
+	json_print_rows(report, "stacks", limit < model->row_count ? limit : model->row_count, row_json, &printing, out);
 	for (size_t i = 0; i < model->frame_count; i++) {
-		if (made[i])
-			json_free(made[i]);
+		if (printing.made[i])
+			json_free(printing.made[i]);
 	}
-	free(made);
-	json_print(report, out);
+	free(printing.made);
 }
 
 /* ---- text ---------------------------------------------------------------------------------- */

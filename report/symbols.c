@@ -124,7 +124,7 @@ static int by_start(const void *a, const void *b)
 static unsigned preference(const GElf_Sym *symbol, const char *name)
 {
 	const unsigned binding = GELF_ST_BIND(symbol->st_info);
-	unsigned worse = binding == STB_GLOBAL || binding == STB_GNU_UNIQUE ? 0 : binding == STB_WEAK ? 1000 : LOCAL;
+	unsigned worse = binding == STB_GLOBAL || binding == STB_GNU_UNIQUE ? 0 : binding == STB_WEAK ? 20 : LOCAL;
 
 	worse += symbol->st_size == 0 ? 4000 : 0;
 	worse += 100 * (strspn(name, "_") > 9 ? 9 : strspn(name, "_"));
