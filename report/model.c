@@ -18,19 +18,9 @@ struct part {
 	int64_t live_bytes, live_count, inherited_bytes, inherited_count;
 };
 
-struct row_key {
-	uint32_t path, domain;
-};
-
-struct row_entry {
-	struct row_key key;
-	uint32_t row;
-	UT_hash_handle hh;
-};
-
 struct builder {
 	struct model *model;
-	struct row_entry *index;
+	struct pair_index rows; /* {path, domain} */
 	size_t row_capacity;
 	struct part *parts; /* parts[0] is none */
 	size_t part_count, part_capacity;
@@ -82,24 +72,6 @@ uint32_t model_place(struct model *model, struct place_key key)
 	return place->index;
 }
 
-uint32_t model_path(struct model *model, uint32_t parent, uint32_t place)
-{
-	struct model_private *p = model->private;
-	const struct path_key key = {parent, place};
-	struct path *path;
-
-	HASH_FIND(hh, p->paths, &key, sizeof(key), path);
-	if (path)
-		return path->index;
-	path = xcalloc(1, sizeof(*path));
-	path->key = key;
-	xgrow(p->path_list, p->path_count, p->path_capacity);
-	path->index = p->path_count;
-	p->path_list[p->path_count++] = path;
-	HASH_ADD(hh, p->paths, key, sizeof(key), path);
-	return path->index;
-}
-
 /* Modules are few: a search from the front. */
 static uint32_t merge_module(struct model *model, const struct process *process, const struct hr_module *from)
 {
@@ -149,15 +121,16 @@ static uint32_t *map_nodes(struct model *model, const struct process *process)
 {
 	const struct segment *s = process->segment;
 	uint32_t *paths = xcalloc(s->node_count, sizeof(*paths)), *modules = xcalloc(s->module_count, sizeof(*modules));
+	struct pair_index *index = &model->private->paths;
 
 	for (size_t i = 1; i < s->module_count; i++)
 		modules[i] = merge_module(model, process, &s->modules[i]);
 	for (size_t i = 0; i < s->node_count; i++) {
 		const struct hr_node *node = &s->nodes[i];
 		if (node->kind != HR_NODE_ROOT)
-			paths[i] = model_path(model, paths[node->parent], model_place(model, place_of(model, s, node, modules)));
+			paths[i] = pair_number(index, paths[node->parent], model_place(model, place_of(model, s, node, modules)));
 		else if (node->value != HR_ROOT_STACK)
-			paths[i] = model_path(model, 0, model_place(model, (struct place_key){.kind = FRAME_NOTE, .offset = node->value}));
+			paths[i] = pair_number(index, 0, model_place(model, (struct place_key){.kind = FRAME_NOTE, .offset = node->value}));
 	}
 	free(modules);
 	return paths;
@@ -166,23 +139,18 @@ static uint32_t *map_nodes(struct model *model, const struct process *process)
 static struct row *find_row(struct builder *b, uint32_t path, uint32_t domain)
 {
 	struct model *model = b->model;
-	const struct row_key key = {path, domain};
-	struct row_entry *entry;
-
-	HASH_FIND(hh, b->index, &key, sizeof(key), entry);
-	if (entry)
-		return &model->rows[entry->row];
-	entry = xcalloc(1, sizeof(*entry));
-	entry->key = key;
-	entry->row = model->row_count;
-	HASH_ADD(hh, b->index, key, sizeof(key), entry);
+	const uint32_t number = pair_number(&b->rows, path, domain);
 	const size_t capacity = b->row_capacity;
+
+	if (number < model->row_count)
+		return &model->rows[number];
 	xgrow(model->rows, model->row_count, b->row_capacity);
 	if (capacity != b->row_capacity)
 		b->last_part = xreallocarray(b->last_part, b->row_capacity, sizeof(*b->last_part));
-	b->last_part[model->row_count] = 0;
-	model->rows[model->row_count] = (struct row){.path = path, .domain = domain};
-	return &model->rows[model->row_count++];
+	b->last_part[number] = 0;
+	model->rows[number] = (struct row){.path = path, .domain = domain};
+	model->row_count++;
+	return &model->rows[number];
 }
 
 /* Members come one after the other, so the last part of a row is this member's if it has one. */
@@ -348,10 +316,10 @@ static struct model *model_new(struct quality *quality)
 	p->quality = quality;
 	p->name_list = xcalloc(p->name_capacity = 64, sizeof(*p->name_list));
 	p->place_list = xcalloc(p->place_capacity = 64, sizeof(*p->place_list));
-	p->path_list = xcalloc(p->path_capacity = 64, sizeof(*p->path_list));
 	p->modules = xcalloc(p->module_capacity = 16, sizeof(*p->modules));
 	p->modules[0].path = "[none]";
-	p->name_count = p->place_count = p->path_count = p->module_count = 1;
+	p->name_count = p->place_count = p->module_count = 1;
+	pair_number(&p->paths, 0, 0);
 	return model;
 }
 
@@ -367,7 +335,6 @@ static void free_rows(struct model *model)
 void model_refresh(struct model *model, const struct family *family)
 {
 	struct builder b = {.model = model};
-	struct row_entry *entry, *next;
 
 	free_rows(model);
 	model->private->stored = family->snapshot;
@@ -379,10 +346,7 @@ void model_refresh(struct model *model, const struct family *family)
 	}
 	settle(&b, family);
 	sum(model);
-	HASH_ITER(hh, b.index, entry, next) {
-		HASH_DEL(b.index, entry);
-		free(entry);
-	}
+	pair_index_free(&b.rows);
 	free(b.parts);
 	free(b.last_part);
 }

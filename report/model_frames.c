@@ -153,8 +153,8 @@ size_t model_frames(const struct model *model, const struct row *row, const uint
 		*frames = row->frames;
 		return row->frame_count;
 	}
-	for (uint32_t at = row->path; at; at = p->path_list[at]->key.parent) {
-		const struct place *place = model_resolve(model, p->path_list[at]->key.place);
+	for (uint32_t at = row->path; at; at = p->paths.pairs[at].first) {
+		const struct place *place = model_resolve(model, p->paths.pairs[at].second);
 		for (uint32_t i = 0; i < place->frame_count; i++) {
 			xgrow(p->buffer, count, p->buffer_capacity);
 			p->buffer[count++] = place->first_frame + i;
@@ -245,14 +245,11 @@ void model_free_frames(struct model *model)
 			symbols_close(p->modules[i].symbols);
 	}
 	HASH_CLEAR(hh, p->places);
-	HASH_CLEAR(hh, p->paths);
+	pair_index_free(&p->paths);
 	for (size_t i = 1; i < p->place_count; i++)
 		free(p->place_list[i]);
-	for (size_t i = 1; i < p->path_count; i++)
-		free(p->path_list[i]);
 	free_names(&p->names);
 	free(p->place_list);
-	free(p->path_list);
 	free(p->name_list);
 	free(p->modules);
 	free(p->wrapper);

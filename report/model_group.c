@@ -167,7 +167,7 @@ static bool first_frame(const struct model *model, const struct row *row, uint32
 	if (row->frame_count > 0)
 		*frame = row->frames[0];
 	else if (row->path != UINT32_MAX && row->path != 0)
-		*frame = model_resolve(model, model->private->path_list[row->path]->key.place)->first_frame;
+		*frame = model_resolve(model, model->private->paths.pairs[row->path].second)->first_frame;
 	else
 		return false;
 	return true;

@@ -4,6 +4,7 @@
 #define HEAPRAY_MODEL_PRIVATE_H
 
 #include "model.h"
+#include "pair_index.h"
 
 #include <uthash.h>
 
@@ -17,16 +18,6 @@ struct place_key {
 struct place {
 	struct place_key key;
 	uint32_t index, first_frame, frame_count; /* frame_count 0: not resolved yet */
-	UT_hash_handle hh;
-};
-
-struct path_key {
-	uint32_t parent, place;
-};
-
-struct path {
-	struct path_key key;
-	uint32_t index;
 	UT_hash_handle hh;
 };
 
@@ -52,10 +43,10 @@ struct model_private {
 	const struct snapshot *stored; /* symbols come from there; NULL: from the files */
 	struct name *names, **name_list;
 	struct place *places, **place_list;
-	struct path *paths, **path_list;
+	struct pair_index paths; /* {parent, place} */
 	struct module *modules;
 	struct identity *identities;
-	size_t name_count, name_capacity, place_count, place_capacity, path_count, path_capacity, module_count, module_capacity,
+	size_t name_count, name_capacity, place_count, place_capacity, module_count, module_capacity,
 		frame_capacity, identity_count;
 	uint8_t *wrapper; /* by identity: 0 not known, 1 no, 2 yes */
 	size_t wrapper_capacity;
@@ -65,7 +56,6 @@ struct model_private {
 
 uint32_t model_name(struct model *model, const char *text); /* interned; 0 for NULL */
 uint32_t model_place(struct model *model, struct place_key key);
-uint32_t model_path(struct model *model, uint32_t parent, uint32_t place);
 const char *model_text(const struct model *model, uint32_t name);
 /* The frames of a place, resolved now if need be. */
 const struct place *model_resolve(const struct model *model, uint32_t place);
