@@ -11,7 +11,8 @@ struct file {
 	const char *base;
 	const uint8_t *build_id;
 	size_t id_length;
-	struct symbols *symbols;
+	int pid;                  /* where the file can be seen from; 0: nowhere but here */
+	struct symbols *symbols; /* NULL: no name was asked for yet */
 	char **passing; /* unnamed functions that wrappers call */
 	size_t passing_count, passing_room;
 	bool passing_known;
@@ -43,7 +44,8 @@ void callers_close(struct callers *callers)
 		for (size_t k = 0; k < file->passing_count; k++)
 			free(file->passing[k]);
 		free(file->passing);
-		symbols_close(file->symbols);
+		if (file->symbols)
+			symbols_close(file->symbols);
 		free(file);
 	}
 	free(callers->files);
@@ -74,12 +76,15 @@ void callers_stacks_free(struct stacks_of *stacks)
 
 /* ---- files --------------------------------------------------------------------------------------- */
 
-static void open_symbols(struct file *file, int pid)
+static struct symbols *symbols_of(struct file *file)
 {
-	char *inside = pid ? xasprintf("/proc/%d/root%s", pid, file->path) : NULL;
+	if (file->symbols)
+		return file->symbols;
+	char *inside = file->pid ? xasprintf("/proc/%d/root%s", file->pid, file->path) : NULL;
 	const char *ways[] = {inside ? inside : file->path, file->path, NULL};
 	file->symbols = symbols_open(ways, file->build_id, file->id_length);
 	free(inside);
+	return file->symbols;
 }
 
 static struct file *file_of(struct stacks_of *stacks, uint32_t module)
@@ -99,8 +104,11 @@ static struct file *file_of(struct stacks_of *stacks, uint32_t module)
 	}
 	struct file *file = xcalloc(1, sizeof *file);
 	const char *slash = strrchr(path, '/');
-	*file = (struct file){.path = path, .base = slash ? slash + 1 : path, .build_id = row->build_id, .id_length = id_length};
-	open_symbols(file, stacks->pid);
+	*file = (struct file){.path = path,
+	                      .base = slash ? slash + 1 : path,
+	                      .build_id = row->build_id,
+	                      .id_length = id_length,
+	                      .pid = stacks->pid};
 	xgrow(callers->files, callers->count, callers->room);
 	callers->files[callers->count++] = file;
 	return stacks->modules[module] = file;
@@ -125,7 +133,7 @@ const char *callers_function(struct stacks_of *stacks, uint32_t node)
 	if (!stacks->functions[node]) {
 		const struct hr_node *row = &stacks->segment->nodes[node];
 		const struct symbol *found;
-		size_t count = symbols_lookup(file->symbols, row->value - 1 - stacks->segment->modules[row->module].bias, &found);
+		size_t count = symbols_lookup(symbols_of(file), row->value - 1 - stacks->segment->modules[row->module].bias, &found);
 		const char *function = count ? found[count - 1].function : NULL;
 		stacks->functions[node] = function ? function : "";
 	}
@@ -136,6 +144,12 @@ const char *callers_file(struct stacks_of *stacks, uint32_t node)
 {
 	struct file *file = file_of_node(stacks, node);
 	return file ? file->base : NULL;
+}
+
+bool callers_is_library(struct stacks_of *stacks, uint32_t node)
+{
+	const char *file = callers_file(stacks, node);
+	return file && (!strncmp(file, "lib", 3) || !strncmp(file, "ld-", 3));
 }
 
 /* ---- owners -------------------------------------------------------------------------------------- */
@@ -164,7 +178,7 @@ static bool passes_on(struct stacks_of *stacks, uint32_t node)
 		return false;
 	struct file *file = file_of_node(stacks, node);
 	if (!file->passing_known)
-		symbols_unnamed_callees(file->symbols, is_wrapper, add_passing, file);
+		symbols_unnamed_callees(symbols_of(file), is_wrapper, add_passing, file);
 	file->passing_known = true;
 	for (size_t i = 0; i < file->passing_count; i++)
 		if (!strcmp(file->passing[i], function))
@@ -172,17 +186,36 @@ static bool passes_on(struct stacks_of *stacks, uint32_t node)
 	return false;
 }
 
+/* The C library allocates for whoever calls it. Its names are not needed for that, and cost most of all to read. */
+static bool is_libc(struct stacks_of *stacks, uint32_t node)
+{
+	const char *file = callers_file(stacks, node);
+	return file && (!strncmp(file, "libc.so", 7) || !strncmp(file, "libc-2.", 7) || !strncmp(file, "libc.musl", 9));
+}
+
+static bool is_loader(struct stacks_of *stacks, uint32_t node)
+{
+	const char *file = callers_file(stacks, node);
+	return file && !strncmp(file, "ld-", 3);
+}
+
 uint32_t callers_owner(struct stacks_of *stacks, uint32_t node)
 {
 	const struct segment *segment = stacks->segment;
-	uint32_t at = node;
+	uint32_t at = node, libc = UINT32_MAX;
 	if (node >= segment->node_count)
 		return HR_ROOT_STACK;
 	if (stacks->owners[node])
 		return stacks->owners[node] - 1;
 	/* parents are below their children: it ends */
-	while (segment->nodes[at].kind == HR_NODE_NATIVE && passes_on(stacks, at))
-		at = segment->nodes[at].parent;
+	for (; segment->nodes[at].kind == HR_NODE_NATIVE; at = segment->nodes[at].parent) {
+		if (is_libc(stacks, at))
+			libc = libc == UINT32_MAX ? at : libc;
+		else if (is_loader(stacks, at) || !passes_on(stacks, at))
+			break;
+	}
+	if (segment->nodes[at].kind != HR_NODE_NATIVE && libc != UINT32_MAX)
+		at = libc; /* nobody called it but itself, as before main */
 	stacks->owners[node] = at + 1;
 	return at;
 }

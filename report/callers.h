@@ -25,7 +25,12 @@ void callers_stacks_free(struct stacks_of *stacks);
 const char *callers_function(struct stacks_of *stacks, uint32_t node);
 /* The base name of the file it is in; NULL: not native. */
 const char *callers_file(struct stacks_of *stacks, uint32_t node);
-/* The first node from `node` outwards that does not only pass an allocation on; a root when there is none. */
+/* It is in a shared library or the loader: told without reading names, which of some cost more than all else. */
+bool callers_is_library(struct stacks_of *stacks, uint32_t node);
+/*
+ * The first node from `node` outwards that does not only pass an allocation on, as wrappers and the C library do;
+ * a root when there is none.
+ */
 uint32_t callers_owner(struct stacks_of *stacks, uint32_t node);
 
 #endif

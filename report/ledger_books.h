@@ -20,7 +20,7 @@ const char *books_allocator(const struct segment *segment, const struct program 
 void books_claim(const struct segment *books, struct claims *claims, struct threads *threads);
 
 /* Fills used and shared of all rows. */
-void books_used(struct ledger *ledger, const struct peek *peek);
+void books_used(struct ledger *ledger, struct peek *peek);
 
 /* An ended process: the rows as last published. Returns 0, or -1 with the error printed when there are none. */
 int books_published(struct ledger *ledger);

@@ -96,7 +96,7 @@ struct image_start {
  * From the file, as the process sees it: the mapping of its first page need not be resident in a forked process.
  * A file that was removed or replaced since is read from the mapping, where that can be.
  */
-static bool read_start(const struct peek *peek, const struct vma *vma, struct image_start *start)
+static bool read_start(struct peek *peek, const struct vma *vma, struct image_start *start)
 {
 	char path[PATH_MAX];
 	struct stat status;
@@ -109,7 +109,7 @@ static bool read_start(const struct peek *peek, const struct vma *vma, struct im
 	return read || peek_at(peek, vma->start, start, sizeof *start);
 }
 
-void nature_claim_images(const struct peek *peek, const struct smaps *smaps, struct claims *claims)
+void nature_claim_images(struct peek *peek, const struct smaps *smaps, struct claims *claims)
 {
 	for (size_t i = 0; i < smaps->count; i++) {
 		const struct vma *vma = &smaps->vmas[i];
@@ -142,7 +142,7 @@ static bool is_heap(const struct heap_info *heap)
 	       heap->accessible >= heap->size && heap->accessible <= HEAP_SIZE;
 }
 
-static void claim_heaps(const struct peek *peek, const struct vma *vma, const char *label, struct claims *claims)
+static void claim_heaps(struct peek *peek, const struct vma *vma, const char *label, struct claims *claims)
 {
 	struct heap_info heap;
 	uint64_t at = (vma->start + HEAP_SIZE - 1) / HEAP_SIZE * HEAP_SIZE;
@@ -155,7 +155,7 @@ static void claim_heaps(const struct peek *peek, const struct vma *vma, const ch
  * A block with a mapping of its own: {0, length | 2} and then the user's bytes. Neighbours merge, the
  * newest is the lowest.
  */
-static void claim_mapped(const struct peek *peek, const struct vma *vma, const char *label, struct claims *claims)
+static void claim_mapped(struct peek *peek, const struct vma *vma, const char *label, struct claims *claims)
 {
 	uint64_t words[2];
 	for (uint64_t at = vma->start; at < vma->end && peek_at(peek, at, words, sizeof words);) {
@@ -172,7 +172,7 @@ static bool plain(const struct vma *vma)
 	return vma_is_anonymous(vma) && !vma->name[0] && vma->readable && vma->writable && vma->figures.resident_bytes;
 }
 
-void nature_claim_glibc(const struct peek *peek, const struct smaps *smaps, const char *label, struct claims *claims)
+void nature_claim_glibc(struct peek *peek, const struct smaps *smaps, const char *label, struct claims *claims)
 {
 	for (size_t i = 0; i < smaps->count; i++) {
 		if (!plain(&smaps->vmas[i]))
@@ -193,7 +193,7 @@ struct lua_segment {
 #define LUA_TRIES 8192u
 
 /* Follows the list of the state that may lie at `base`. True when a segment of it holds that state. */
-static bool follow(const struct peek *peek, const struct smaps *smaps, uint64_t base, enum component component, struct claims *claims)
+static bool follow(struct peek *peek, const struct smaps *smaps, uint64_t base, enum component component, struct claims *claims)
 {
 	struct lua_segment segment = {.next = base + LUA_SEGMENTS_AT};
 	bool own = false;
@@ -210,7 +210,7 @@ static bool follow(const struct peek *peek, const struct smaps *smaps, uint64_t 
 }
 
 /* Segments are multiples of 128 KiB, and neighbours merge: the state is some segments from either end. */
-static void try_from(const struct peek *peek, const struct smaps *smaps, const struct vma *vma, uint64_t at, enum component component,
+static void try_from(struct peek *peek, const struct smaps *smaps, const struct vma *vma, uint64_t at, enum component component,
                      struct claims *claims)
 {
 	for (unsigned tries = 0; at < vma->end && tries < LUA_TRIES; at += LUA_GRANULARITY, tries++)
@@ -218,8 +218,44 @@ static void try_from(const struct peek *peek, const struct smaps *smaps, const s
 			follow(peek, smaps, at, component, claims);
 }
 
-void nature_claim_luajit(const struct peek *peek, const struct smaps *smaps, enum component component, struct claims *claims)
+/* Where a claimed arena that holds the address ends; 0: none does. */
+static uint64_t arena_end(const struct claims *claims, size_t first, uint64_t at)
 {
+	for (size_t i = first; i < claims->count; i++)
+		if (claims->list[i].start <= at && at < claims->list[i].end)
+			return claims->list[i].end;
+	return 0;
+}
+
+/*
+ * A large block has a mapping of its own: {1, (length - 32) | 2}, then the user's bytes. Neighbours merge, with
+ * arenas too: from one to the next, and page by page where neither is, for a while.
+ */
+static void claim_direct(struct peek *peek, const struct vma *vma, enum component component, size_t first,
+                         struct claims *claims)
+{
+	uint64_t words[2];
+	unsigned tries = 0;
+	for (uint64_t at = vma->start; at < vma->end && tries < LUA_TRIES;) {
+		uint64_t arena = arena_end(claims, first, at);
+		if (arena) {
+			at = arena;
+			continue;
+		}
+		tries++;
+		uint64_t length = peek_at(peek, at, words, sizeof words) ? (words[1] & ~7ull) + 32 : 0;
+		if (!length || words[0] != 1 || (words[1] & 7) != 2 || length % PAGE || length > vma->end - at) {
+			at += PAGE;
+			continue;
+		}
+		claims_add(claims, at, at + length, RANK_NATURE, component, "direct blocks");
+		at += length;
+	}
+}
+
+void nature_claim_luajit(struct peek *peek, const struct smaps *smaps, enum component component, struct claims *claims)
+{
+	size_t first = claims->count;
 	for (size_t i = 0; i < smaps->count; i++) {
 		const struct vma *vma = &smaps->vmas[i];
 		uint64_t from_end = (vma->end - vma->start) % LUA_GRANULARITY;
@@ -231,4 +267,7 @@ void nature_claim_luajit(const struct peek *peek, const struct smaps *smaps, enu
 		if (from_end)
 			try_from(peek, smaps, vma, vma->start + from_end, component, claims);
 	}
+	for (size_t i = 0; i < smaps->count; i++)
+		if (plain(&smaps->vmas[i]))
+			claim_direct(peek, &smaps->vmas[i], component, first, claims);
 }

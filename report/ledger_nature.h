@@ -20,10 +20,13 @@ void program_look(const struct smaps *smaps, const char *exe, struct program *pr
 enum component program_luajit(const struct program *program);
 
 /* .bss of each mapped ELF file, as its program headers say. */
-void nature_claim_images(const struct peek *peek, const struct smaps *smaps, struct claims *claims);
+void nature_claim_images(struct peek *peek, const struct smaps *smaps, struct claims *claims);
 /* glibc: arenas by their headers; blocks that have a mapping of their own by theirs. */
-void nature_claim_glibc(const struct peek *peek, const struct smaps *smaps, const char *label, struct claims *claims);
-/* LuaJIT: arenas by the allocator's state in the first one and the list it holds; executable anonymous memory. */
-void nature_claim_luajit(const struct peek *peek, const struct smaps *smaps, enum component component, struct claims *claims);
+void nature_claim_glibc(struct peek *peek, const struct smaps *smaps, const char *label, struct claims *claims);
+/*
+ * LuaJIT: arenas by the allocator's state in one of them and the list it holds, large blocks by their headers,
+ * machine code by being executable anonymous memory.
+ */
+void nature_claim_luajit(struct peek *peek, const struct smaps *smaps, enum component component, struct claims *claims);
 
 #endif

@@ -17,7 +17,7 @@
 #include "xalloc.h"
 #include "zone_find.h"
 
-static void claim_all(struct ledger *ledger, const struct peek *peek)
+static void claim_all(struct ledger *ledger, struct peek *peek)
 {
 	nature_claim_images(peek, &ledger->smaps, &ledger->claims);
 	if (ledger->books)
@@ -25,7 +25,7 @@ static void claim_all(struct ledger *ledger, const struct peek *peek)
 	threads_claim(&ledger->threads, peek, &ledger->smaps, &ledger->claims);
 	if (!strcmp(ledger->program.allocator, "glibc"))
 		nature_claim_glibc(peek, &ledger->smaps, "mapped for blocks", &ledger->claims);
-	if (ledger->program.luajit)
+	if (ledger->program.luajit && !ledger->books)
 		nature_claim_luajit(peek, &ledger->smaps, program_luajit(&ledger->program), &ledger->claims);
 	claims_settle(&ledger->claims);
 }

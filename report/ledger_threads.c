@@ -108,7 +108,7 @@ void threads_set_pointer(struct threads *threads, int tid, uint64_t thread_point
 }
 
 /* The first control block in [from, to), or 0. Reads page by page: it is seldom more than a few away. */
-static uint64_t control_block(const struct peek *peek, uint64_t from, uint64_t to)
+static uint64_t control_block(struct peek *peek, uint64_t from, uint64_t to)
 {
 	uint64_t words[PAGE / 8];
 	from &= -(uint64_t)PAGE;
@@ -153,7 +153,7 @@ static void claim(struct thread *thread, uint64_t start, uint64_t end, const str
 }
 
 /* From the thread's own pointers. */
-static void claim_thread(struct thread *thread, const struct peek *peek, const struct smaps *smaps, struct claims *claims)
+static void claim_thread(struct thread *thread, struct peek *peek, const struct smaps *smaps, struct claims *claims)
 {
 	uint64_t tcb = thread->thread_pointer;
 	const struct vma *vma = smaps_find(smaps, tcb ? tcb : thread->stack_pointer);
@@ -169,7 +169,7 @@ static void claim_thread(struct thread *thread, const struct peek *peek, const s
 }
 
 /* A guarded mapping that ends in a control block: of a thread that is running, or of one that ended. */
-static void claim_guarded(struct threads *threads, const struct peek *peek, const struct smaps *smaps, const struct vma *vma,
+static void claim_guarded(struct threads *threads, struct peek *peek, const struct smaps *smaps, const struct vma *vma,
                           struct claims *claims)
 {
 	uint64_t tcb = control_block(peek, vma->end - PAGE, vma->end);
@@ -185,7 +185,7 @@ static void claim_guarded(struct threads *threads, const struct peek *peek, cons
 		claim(thread, vma->start, vma->end, smaps, claims);
 }
 
-void threads_claim(struct threads *threads, const struct peek *peek, const struct smaps *smaps, struct claims *claims)
+void threads_claim(struct threads *threads, struct peek *peek, const struct smaps *smaps, struct claims *claims)
 {
 	for (size_t i = 0; i < threads->count; i++)
 		if (threads->list[i].tid != peek->pid)

@@ -68,7 +68,7 @@ static bool use_block(void *context, const struct live_block *block)
 	return true;
 }
 
-void books_used(struct ledger *ledger, const struct peek *peek)
+void books_used(struct ledger *ledger, struct peek *peek)
 {
 	const struct segment *own = ledger->process->segment;
 	if (!own)

@@ -20,7 +20,7 @@
 #define USER_ADDRESSES (1ull << 47)
 
 struct walk {
-	const struct peek *peek;
+	struct peek *peek;
 	const struct hr_header *header;
 	uint64_t site_limit, now_ns, entries;
 	int64_t visited;
@@ -65,7 +65,7 @@ static bool walk_shard(struct walk *walk, uint64_t entries, uint64_t capacity)
 	return true;
 }
 
-int64_t live_table_walk(const struct peek *peek, const struct hr_header *header, uint64_t site_limit,
+int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint64_t site_limit,
                         bool (*visit)(void *context, const struct live_block *block), void *context)
 {
 	const struct hr_live_geometry *live = &header->live;

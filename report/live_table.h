@@ -23,7 +23,7 @@ struct live_block {
  * being written may be wrong. site_limit: entries of higher sites are left out. Returns the number of blocks
  * visited, or -1 when there is no table or it cannot be read.
  */
-int64_t live_table_walk(const struct peek *peek, const struct hr_header *header, uint64_t site_limit,
+int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint64_t site_limit,
                         bool (*visit)(void *context, const struct live_block *block), void *context);
 
 #endif

@@ -15,9 +15,14 @@
 
 #include "pagemap.h"
 
+#define PEEK_WINDOW 512u /* pages asked about at a time */
+
 struct peek {
 	int pid;
 	struct pagemap pagemap;
+	uint64_t window;                /* address from which `resident` tells, when `known` */
+	bool known;
+	uint8_t resident[PEEK_WINDOW]; /* of the pages there, when they were last asked about */
 };
 
 /* Never fails: without the right to read, every read does. */
@@ -25,9 +30,9 @@ void peek_open(struct peek *peek, int pid);
 void peek_close(struct peek *peek);
 
 /* Copies [address, address + length) of the process. False when a page of it is not resident or cannot be read. */
-bool peek_at(const struct peek *peek, uint64_t address, void *to, size_t length);
+bool peek_at(struct peek *peek, uint64_t address, void *to, size_t length);
 
 /* The same for large ranges, where pages that are not resident read as zeros. False when it cannot be read. */
-bool peek_range(const struct peek *peek, uint64_t address, void *to, size_t length);
+bool peek_range(struct peek *peek, uint64_t address, void *to, size_t length);
 
 #endif

@@ -83,7 +83,10 @@ static void look_at_site(struct stacks_of *stacks, const struct segment *segment
 	bool found = false;
 	/* Between malloc's hook and ngx_create_pool is at most ngx_memalign. */
 	for (unsigned depth = 0; node >= HR_ROOT_COUNT && count < FRAMES && (found || depth < 4); depth++) {
-		const char *function = callers_function(stacks, node);
+		bool library = callers_is_library(stacks, node);
+		if (!found && library)
+			return; /* it is nginx itself that makes pools */
+		const char *function = library ? NULL : callers_function(stacks, node);
 		if (found)
 			above[count++] = function;
 		found |= function && !strcmp(function, "ngx_create_pool");
@@ -139,7 +142,7 @@ static bool plausible(const struct pool_head *head, uint64_t start, uint64_t end
 	return head->end == end && head->last >= start + head_bytes && head->last <= end;
 }
 
-static bool read_blocks(const struct peek *peek, const struct block *block, struct pool_head *head, struct pool_kind *sum)
+static bool read_blocks(struct peek *peek, const struct block *block, struct pool_head *head, struct pool_kind *sum)
 {
 	uint64_t next = block->address;
 	for (unsigned links = 0; next && links < MOST_LINKS; links++) {
@@ -158,7 +161,7 @@ static bool read_blocks(const struct peek *peek, const struct block *block, stru
 	return true;
 }
 
-static bool read_large(const struct peek *peek, uint64_t next, const struct search *search, struct pool_kind *sum)
+static bool read_large(struct peek *peek, uint64_t next, const struct search *search, struct pool_kind *sum)
 {
 	for (unsigned links = 0; next && links < MOST_LINKS; links++) {
 		struct {
@@ -191,7 +194,7 @@ static struct pool_kind *kind_row(struct pools *pools, const struct pool_site *s
 	return row;
 }
 
-static void read_pool(const struct peek *peek, const struct search *search, const struct block *block, struct pools *pools)
+static void read_pool(struct peek *peek, const struct search *search, const struct block *block, struct pools *pools)
 {
 	struct pool_head head = {0};
 	struct pool_kind one = {0};
@@ -220,7 +223,7 @@ static int by_size(const void *left, const void *right)
 }
 
 void pools_read(struct stacks_of *stacks, const struct segment *books, const struct hr_header *header,
-                const struct peek *peek, struct pools *pools)
+                struct peek *peek, struct pools *pools)
 {
 	*pools = (struct pools){0};
 	struct search search = {.sites = xcalloc(books->site_count, sizeof *search.sites)};

@@ -42,7 +42,7 @@ struct pools {
  */
 struct stacks_of;
 void pools_read(struct stacks_of *stacks, const struct segment *books, const struct hr_header *header,
-                const struct peek *peek, struct pools *pools);
+                struct peek *peek, struct pools *pools);
 struct json *pools_json(const struct pools *pools);
 /* One line a kind, at most `limit`; returns how many. The head of the table is the caller's. */
 size_t pools_print(const struct pools *pools, int pid, size_t limit);

@@ -66,8 +66,9 @@ void subsystems_add(struct stacks_of *stacks, const struct segment *segment, boo
 			continue;
 		uint32_t owner = callers_owner(stacks, site->node);
 		const char *file = callers_file(stacks, owner);
+		bool library = callers_is_library(stacks, owner); /* its file tells enough */
 		if (file)
-			subsystem_name(callers_function(stacks, owner), file, name, sizeof name);
+			subsystem_name(library ? NULL : callers_function(stacks, owner), file, name, sizeof name);
 		else
 			snprintf(name, sizeof name, "%s", root_name(owner));
 		add(subsystems, name, bytes, count);

@@ -6,14 +6,6 @@
 
 file=$work/breakdown
 
-# look NAME: all that holds for every program.
-look() {
-	breakdown_of "$file" "$pid" --one || { not_ok "$1" "breakdown fails"; return 1; }
-	closes "$1" "$file"
-	agrees "$1" "$pid" "$file"
-	explained "$1" "$file"
-}
-
 hundred() {
 	is "$1: 101 threads, each with its stack" "$(jq '[.processes[0].threads[] | select(.stack_found)] | length' "$file")" 101
 	is "$1: 8 MiB each" "$(jq -c '[.processes[0].threads[] | select(.name | test("^t[0-9]")) | .virtual_bytes] | unique' "$file")" \
@@ -24,7 +16,7 @@ hundred() {
 # ---- not preloaded ----
 
 sleeping "$programs/ledger_threads" || not_ok "threads, bare" "does not start"
-look "threads, bare" && hundred "threads, bare"
+look "threads, bare" "$pid" "$file" && hundred "threads, bare"
 is "bare: it says so" "$(jq '.processes[0].preloaded' "$file")" false
 is "bare: what the allocator does inside is not told" "$(jq -c '[.processes[0] | .allocator, .vms, .pools, .modules]' "$file")" '[null,[],[],[]]'
 is "bare: used is unknown, not 0" "$(component "$file" allocator used_bytes)" null
@@ -35,7 +27,7 @@ end_sleeping
 
 before() { awk '/^Rss:/ { print $2 }' "/proc/$pid/smaps_rollup"; }
 sleeping "$programs/ledger_blocks" 64 || not_ok "blocks, bare" "does not start"
-look "blocks, bare"
+look "blocks, bare" "$pid" "$file"
 holds "blocks, bare: they are the allocator's" test "$(component "$file" allocator resident_bytes)" -ge $((64 << 20))
 rss=$(before)
 breakdown_of "$file" "$pid"
@@ -44,19 +36,9 @@ end_sleeping
 
 # ---- under the shim ----
 
-redis() {
-	local port i
-	port=$(free_port)
-	"${watch[@]}" ${1:+--allocator "$1"} -- redis-server --port "$port" --bind 127.0.0.1 --save '' --enable-debug-command yes \
-		--daemonize no --dir "$work" >"$work/redis.out" 2>&1 &
-	pid=$!
-	started+=("$pid")
-	await 10 redis-cli -p "$port" ping && redis-cli -p "$port" debug populate 1200000 key 100 >/dev/null
-}
-
 for allocator in $allocators; do
 	sleeping "${watch[@]}" --allocator "$allocator" -- "$programs/ledger_threads" || not_ok "threads, $allocator" "does not start"
-	look "threads, $allocator" && hundred "threads, $allocator"
+	look "threads, $allocator" "$pid" "$file" && hundred "threads, $allocator"
 	is "threads, $allocator: preloaded, and by its name" \
 		"$(jq -c '.processes[0] | [.preloaded, .allocator.name, ([.components[] | select(.id == "allocator")][0].label)]' "$file")" \
 		"[true,\"$allocator\",\"$allocator\"]"
@@ -69,26 +51,16 @@ import sys
 kept = [bytes(1000) for i in range(20000)]
 print("ready", flush=True)
 sys.stdin.read()' || not_ok "python3, $allocator" "does not start"
-	look "python3, $allocator"
+	look "python3, $allocator" "$pid" "$file"
 	end_sleeping
-
-	redis "$allocator" || not_ok "redis, $allocator" "does not start"
-	sleep 0.3
-	if look "redis, $allocator"; then
-		holds "redis, $allocator: its data is the allocator's" test "$(component "$file" allocator resident_bytes)" -ge $((150 << 20))
-		is "redis, $allocator: used is below resident, requested is used" "$(jq '.processes[0]
-			| ([.components[] | select(.id == "allocator")][0]) as $a
-			| $a.used_bytes <= $a.resident_bytes and .allocator.requested_bytes == $a.used_bytes' "$file")" true
-	fi
-	kill "$pid"
-	wait "$pid"
 done
+redis_filled jemalloc 200000 "$file"
 
 # ---- LuaJIT: each VM where it belongs ----
 
 sleeping "${watch[@]}" -- "$programs/ledger_vm"
 if [ -s "$work/sleeping.out" ]; then
-	look "LuaJIT"
+	look "LuaJIT" "$pid" "$file"
 	read -r _ http _ stream _ other <"$work/sleeping.out"
 	is "LuaJIT: http, stream and other hold what their collectors count" \
 		"$(component "$file" luajit_http used_bytes) $(component "$file" luajit_stream used_bytes) $(component "$file" luajit_other used_bytes)" \

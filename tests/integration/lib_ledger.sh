@@ -65,7 +65,7 @@ independent() {
 		END {
 			printf "{"
 			for (i = split("all text stacks zones", names, " "); i > 0; i--)
-				printf "\"%s\":[%d,%d]%s", names[i], size[names[i]] * 1024, rss[names[i]] * 1024, (i > 1 ? "," : "}\n")
+				printf "\"%s\":[%.0f,%.0f]%s", names[i], size[names[i]] * 1024, rss[names[i]] * 1024, (i > 1 ? "," : "}\n")
 		}' "$work/pointers" "/proc/$1/smaps"
 }
 
@@ -99,4 +99,32 @@ explained() {
 # component FILE ID FIELD: of the first process.
 component() {
 	jq --arg id "$2" --arg field "$3" '[.processes[0].components[] | select(.id == $id)][0][$field]' "$1"
+}
+
+# look NAME PID FILE: all that holds for every program.
+look() {
+	breakdown_of "$3" "$2" --one || { not_ok "$1" "breakdown fails"; return 1; }
+	closes "$1" "$3"
+	agrees "$1" "$2" "$3"
+	explained "$1" "$3"
+}
+
+# redis_filled ALLOCATOR KEYS FILE: a redis with that many keys of 100 bytes, looked at.
+redis_filled() {
+	local name="redis, $1" port
+	port=$(free_port)
+	"${watch[@]}" --allocator "$1" -- redis-server --port "$port" --bind 127.0.0.1 --save '' --enable-debug-command yes \
+		--daemonize no --dir "$work" >"$work/redis.out" 2>&1 &
+	pid=$!
+	started+=("$pid")
+	await 10 redis-cli -p "$port" ping && redis-cli -p "$port" debug populate "$2" key 100 >/dev/null
+	sleep 0.3
+	if look "$name" "$pid" "$3"; then
+		holds "$name: its data is the allocator's" test "$(component "$3" allocator resident_bytes)" -ge $(($2 * 150))
+		is "$name: what was requested is what is used, and is below resident" "$(jq '.processes[0]
+			| ([.components[] | select(.id == "allocator")][0]) as $a
+			| $a.used_bytes <= $a.resident_bytes and .allocator.requested_bytes == $a.used_bytes' "$3")" true
+	fi
+	kill "$pid"
+	wait "$pid" 2>/dev/null
 }
