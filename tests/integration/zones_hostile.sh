@@ -30,7 +30,7 @@ poke() {
 milliseconds() {
 	local least=999999 took i TIMEFORMAT='%U %S'
 	for i in {1..5}; do
-		took=$({ time "$@" >/dev/null 2>&1; } 2>&1 | awk '{ printf "%d", ($1 + $2) * 1000 }')
+		took=$({ time "$@" >/dev/null 2>&1; } 2>&1 | awk '{ printf "%.0f", ($1 + $2) * 1000 }')
 		[ "$took" -lt $least ] && least=$took
 	done
 	echo $least

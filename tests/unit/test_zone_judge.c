@@ -163,6 +163,19 @@ START_TEST(fit_agrees_with_what_then_happens)
 }
 END_TEST
 
+START_TEST(bitmap_chunks_are_never_to_be_had)
+{
+	char why[ZONE_TEXT];
+
+	while (model_alloc(&m, 32))
+		;
+	look();
+	ck_assert_uint_eq(count_of(&counts.used, 32), 8 * 128);
+	ck_assert(!zone_fits(&copy.head, &counts, 32, why));
+	ck_assert(zone_fits(&copy.head, &counts, 128, why));
+}
+END_TEST
+
 START_TEST(nothing_is_advised_without_need)
 {
 	char advice[ZONE_MOST_ADVICE][ZONE_TEXT];
@@ -198,6 +211,7 @@ int main(void)
 	tcase_add_test(tests, every_other_entry_deleted);
 	tcase_add_test(tests, first_half_deleted_then_a_big_entry);
 	tcase_add_test(tests, fit_agrees_with_what_then_happens);
+	tcase_add_test(tests, bitmap_chunks_are_never_to_be_had);
 	tcase_add_test(tests, nothing_is_advised_without_need);
 	tcase_add_test(tests, nearly_empty_pages_are_named);
 	srunner_run_all(runner, CK_NORMAL);
