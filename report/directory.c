@@ -263,20 +263,37 @@ static void keep_those_in(struct directory *d, const char *path)
 	d->count = kept;
 }
 
+/* Root may look into another user's directory when asked to by --dir, not because of an inherited environment. */
+static int check_directory(const char *path, bool from_environment)
+{
+	const char *name = from_environment ? "HEAPRAY_DIR: " : "", *reason = NULL;
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		reason = strerror(errno);
+	else if (!S_ISDIR(st.st_mode))
+		reason = "not a directory";
+	else if (st.st_uid != geteuid() && (from_environment || geteuid() != 0))
+		reason = "belongs to another user";
+	else if (access(path, R_OK | X_OK) != 0)
+		reason = strerror(errno);
+	if (!reason)
+		return 0;
+	text_error("Name your own with --dir, the one `heapray run --dir' was given; by default it is /dev/shm/heapray.<uid>.", "%s%s: %s",
+		name, path, reason);
+	return -1;
+}
+
 int directory_open(const struct options *options, bool quiet, struct directory *d)
 {
 	const char *only = options->dir ? options->dir : getenv("HEAPRAY_DIR");
-	struct stat st;
 	pid_t *pids;
 
 	*d = (struct directory){.quiet = quiet};
 	if (only && !*only)
 		only = NULL;
-	if (only && (stat(only, &st) != 0 || !S_ISDIR(st.st_mode))) {
-		text_error("Name the directory `heapray run --dir' was given; without --dir it is /dev/shm/heapray.<uid>.", "%s: %s", only,
-			errno == ENOENT ? "no such directory" : "not a directory");
+	if (only && check_directory(only, options->dir == NULL) != 0)
 		return -1;
-	}
 	const size_t count = process_list(&pids);
 	for (size_t i = 0; i < count; i++)
 		scan_process(d, pids[i]);
