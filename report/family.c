@@ -281,6 +281,12 @@ static size_t parent_of(const struct family *family, size_t child)
 		if (i != child && p->alive && family->members[i].alive && family->members[i].pid == p->parent_pid)
 			return i;
 	}
+	/* A program started by one that has ended: the newest of that pid that was there before it. */
+	for (size_t i = child; i-- > 0;) {
+		const struct segment *s = family->members[i].segment;
+		if (s && s->header.pid == p->segment->header.parent_pid && s->header.pid_namespace == p->segment->header.pid_namespace)
+			return i;
+	}
 	return SIZE_MAX;
 }
 
