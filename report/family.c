@@ -61,6 +61,17 @@ static struct process process_of(const struct found *found)
 	return p;
 }
 
+/*
+ * A worker that allocated nothing after it set its title ended with its master's. No master forks a
+ * master (an upgrade execs), and nearly all that it forks are workers.
+ */
+static void correct_role(const struct family *family, struct process *p)
+{
+	if (!p->alive && p->role == HR_ROLE_MASTER && p->parent != SIZE_MAX && family->members[p->parent].role == HR_ROLE_MASTER &&
+		is_child_of(p->segment, family->members[p->parent].segment))
+		p->role = HR_ROLE_WORKER;
+}
+
 /* Makes an entry a member, with its rows; the segment is the family's from then on. */
 static int take(struct family *family, struct found *found, size_t parent)
 {
@@ -71,6 +82,7 @@ static int take(struct family *family, struct found *found, size_t parent)
 	if (!p.exe)
 		p.exe = xstrdup(exe ? exe : "");
 	p.parent = parent;
+	correct_role(family, &p);
 	add_member(family, &p);
 	found->segment = NULL;
 	return 0;
@@ -301,8 +313,10 @@ int family_all(const struct options *options, bool ended, struct family *family)
 		if (ended || d.found[i].pid != 0)
 			take(family, &d.found[i], SIZE_MAX);
 	}
-	for (size_t i = 0; i < family->count; i++)
+	for (size_t i = 0; i < family->count; i++) {
 		family->members[i].parent = parent_of(family, i);
+		correct_role(family, &family->members[i]);
+	}
 	add_plain_children(family);
 	directory_close(&d);
 	return 0;
