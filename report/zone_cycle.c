@@ -17,8 +17,8 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -41,53 +41,62 @@ static bool read_memory(pid_t pid, uint64_t address, void *to, size_t length)
 
 /* ---- symbols of an ELF file ---------------------------------------------------------------- */
 
+#define MOST_TABLE (64u << 20) /* bytes of one table */
+
+/* Copies, not a mapping: who owns the file may cut it short meanwhile. */
 struct elf {
-	const uint8_t *bytes;
-	size_t length;
-	const Elf64_Sym *symbols;
+	Elf64_Ehdr header;
+	Elf64_Sym *symbols;
 	size_t count;
-	const char *strings;
+	char *strings;
 	size_t strings_length;
 	uint64_t first_address; /* link-time address of file offset 0 */
 };
 
-static const void *elf_at(const struct elf *elf, uint64_t offset, uint64_t length)
-{
-	return offset <= elf->length && length <= elf->length - offset && offset % 8 == 0
-		       ? elf->bytes + offset
-		       : NULL;
-}
-
 static void elf_close(struct elf *elf)
 {
-	munmap((void *)elf->bytes, elf->length);
+	free(elf->symbols);
+	free(elf->strings);
 }
 
-static bool elf_sections(struct elf *elf)
+/* [offset, offset + length) of the file with a NUL behind it, or NULL. */
+static void *read_table(int fd, uint64_t offset, uint64_t length)
 {
-	const Elf64_Ehdr *e = elf_at(elf, 0, sizeof(*e));
-	if (!e || memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 || e->e_ident[EI_CLASS] != ELFCLASS64)
-		return false;
-	const Elf64_Phdr *p = elf_at(elf, e->e_phoff, (uint64_t)e->e_phnum * sizeof(*p));
-	const Elf64_Shdr *s = elf_at(elf, e->e_shoff, (uint64_t)e->e_shnum * sizeof(*s));
-	if (!p || !s)
-		return false;
-	for (unsigned i = 0; i < e->e_phnum; i++)
+	char *table = length <= MOST_TABLE && offset <= INT64_MAX ? calloc(1, length + 1) : NULL;
+
+	if (table && pread(fd, table, length, offset) == (ssize_t)length)
+		return table;
+	free(table);
+	return NULL;
+}
+
+static void find_first_address(struct elf *elf, int fd)
+{
+	const unsigned count = elf->header.e_phnum;
+	Elf64_Phdr *p = read_table(fd, elf->header.e_phoff, (uint64_t)count * sizeof(*p));
+
+	for (unsigned i = 0; p && i < count; i++)
 		if (p[i].p_type == PT_LOAD && p[i].p_offset == 0)
 			elf->first_address = p[i].p_vaddr;
-	for (unsigned i = 0; i < e->e_shnum; i++) {
-		if (s[i].sh_type != SHT_DYNSYM || s[i].sh_link >= e->e_shnum)
+	free(p);
+}
+
+static void read_symbols(struct elf *elf, int fd)
+{
+	const unsigned count = elf->header.e_shnum;
+	Elf64_Shdr *s = read_table(fd, elf->header.e_shoff, (uint64_t)count * sizeof(*s));
+
+	for (unsigned i = 0; s && i < count; i++) {
+		if (s[i].sh_type != SHT_DYNSYM || s[i].sh_link >= count)
 			continue;
-		const Elf64_Shdr *t = &s[s[i].sh_link];
-		elf->symbols = elf_at(elf, s[i].sh_offset, s[i].sh_size);
+		const Elf64_Shdr *strings = &s[s[i].sh_link];
+		elf->symbols = read_table(fd, s[i].sh_offset, s[i].sh_size);
 		elf->count = s[i].sh_size / sizeof(Elf64_Sym);
-		if (t->sh_offset > elf->length || t->sh_size > elf->length - t->sh_offset || t->sh_size == 0)
-			return false;
-		elf->strings = (const char *)elf->bytes + t->sh_offset;
-		elf->strings_length = t->sh_size;
-		return elf->symbols && elf->strings[t->sh_size - 1] == '\0';
+		elf->strings = read_table(fd, strings->sh_offset, strings->sh_size);
+		elf->strings_length = strings->sh_size;
+		break;
 	}
-	return false;
+	free(s);
 }
 
 static bool elf_open(struct elf *elf, const char *path)
@@ -98,14 +107,15 @@ static bool elf_open(struct elf *elf, const char *path)
 	memset(elf, 0, sizeof(*elf));
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-		elf->length = st.st_size;
-		elf->bytes = mmap(NULL, elf->length, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		pread(fd, &elf->header, sizeof(elf->header), 0) == sizeof(elf->header) &&
+		memcmp(elf->header.e_ident, ELFMAG, SELFMAG) == 0 &&
+		elf->header.e_ident[EI_CLASS] == ELFCLASS64) {
+		find_first_address(elf, fd);
+		read_symbols(elf, fd);
 	}
 	close(fd);
-	if (!elf->bytes || elf->bytes == MAP_FAILED)
-		return false;
-	if (elf_sections(elf))
+	if (elf->symbols && elf->strings)
 		return true;
 	elf_close(elf);
 	return false;
@@ -234,7 +244,6 @@ static uint64_t load_bias(pid_t pid, const struct elf *exe)
 {
 	char path[64];
 	Elf64_auxv_t auxv[64];
-	const Elf64_Ehdr *e = (const Elf64_Ehdr *)exe->bytes;
 
 	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -243,7 +252,7 @@ static uint64_t load_bias(pid_t pid, const struct elf *exe)
 		close(fd);
 	for (ssize_t i = 0; i < length / (ssize_t)sizeof(auxv[0]); i++)
 		if (auxv[i].a_type == AT_PHDR)
-			return auxv[i].a_un.a_val - e->e_phoff - exe->first_address;
+			return auxv[i].a_un.a_val - exe->header.e_phoff - exe->first_address;
 	return 0;
 }
 
