@@ -216,9 +216,12 @@ struct hr_point {
 	uint64_t reserved[3];
 };
 
+/* What the program says has happened (heapray.h). */
+#define HR_MARKS_MAX 256
 struct hr_mark {
-	uint64_t time_ns;
+	uint64_t time_ns; /* of the first call */
 	struct hr_str name;
+	uint64_t last_ns, count;
 };
 
 /* The compact ledger, for ended processes; one row a component. */

@@ -22,6 +22,9 @@ struct breakdown {
 	struct quality quality;
 };
 
+/* Fills members and subsystems, once ledgers are there (cmd_breakdown.c). */
+void breakdown_gather(struct breakdown *breakdown);
+
 /* ledger_json.c: the names in it are read by others' tests and never change. The result is the caller's. */
 struct json *breakdown_json(const struct breakdown *breakdown);
 

@@ -6,6 +6,7 @@
 #include "callers.h"
 #include "command.h"
 #include "options.h"
+#include "snapshot.h"
 #include "text.h"
 #include "xalloc.h"
 
@@ -20,7 +21,7 @@ static const char doc[] =
         "  heapray breakdown --json 4711 | jq '.total'\n";
 
 /* The parts that only a segment and the process's own structures can tell. */
-static void gather(struct breakdown *breakdown)
+void breakdown_gather(struct breakdown *breakdown)
 {
 	const struct ledger_family *ledgers = &breakdown->ledgers;
 	struct callers *callers = callers_open();
@@ -60,11 +61,13 @@ int cmd_breakdown(int argc, char **argv)
 	struct family family;
 	if (family_open(&options, &family))
 		return 2;
+	if (family.snapshot)
+		return snapshot_show_breakdown(family.snapshot, options.json);
 	struct breakdown breakdown = {.family = &family};
 	quality_of(&family, &breakdown.quality);
 	if (ledger_family_build(&breakdown.ledgers, &family, &breakdown.quality))
 		return 2;
-	gather(&breakdown);
+	breakdown_gather(&breakdown);
 	if (options.json)
 		json_print(breakdown_json(&breakdown), stdout);
 	else

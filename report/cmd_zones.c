@@ -5,6 +5,7 @@
 #include "command.h"
 #include "family.h"
 #include "quality.h"
+#include "snapshot.h"
 #include "text.h"
 #include "xalloc.h"
 #include "zone_draw.h"
@@ -258,6 +259,15 @@ int cmd_zones(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	if (family_open(&arguments.options, &family) != 0)
 		return 2;
+	if (family.snapshot) {
+		const struct zone_question *q = &arguments.question;
+		if (q->layout || q->sizes || q->fit || q->fit_value || arguments.svg)
+			text_error(NULL, "%s: a snapshot keeps the counts of zones, not their pages",
+				arguments.options.target);
+		else
+			return snapshot_show_zones(family.snapshot, arguments.zone, arguments.options.json);
+		return 2;
+	}
 	collect(&family, &set);
 	int status = arguments.zone && !select_zones(&set, arguments.zone) ? 2 : 0;
 	if (status == 0 && arguments.zone && arguments.question.fit_value &&

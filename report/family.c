@@ -11,12 +11,14 @@
 
 #include "directory.h"
 #include "process.h"
+#include "snapshot.h"
 #include "text.h"
 #include "xalloc.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_child_of(const struct segment *child, const struct segment *parent)
@@ -259,6 +261,28 @@ static int open_target(struct directory *d, const struct options *options, struc
 	return found ? family_of(d, found, options->one, family) : -1;
 }
 
+/* A snapshot, or the newest of a folder. Returns 1 when the target is neither, else as family_open. */
+static int open_snapshot(const struct options *options, struct family *family)
+{
+	struct stat st;
+	char **files;
+
+	if (!options->target || options->target[strspn(options->target, "0123456789")] == '\0' || stat(options->target, &st) != 0)
+		return 1;
+	if (S_ISREG(st.st_mode) && snapshot_is(options->target))
+		return snapshot_open(options->target, options->one, family);
+	if (!S_ISDIR(st.st_mode))
+		return 1;
+	const size_t count = snapshot_folder(options->target, &files);
+	const int result = count ? snapshot_open(files[count - 1], options->one, family) : -1;
+	if (count == 0)
+		text_error("`heapray snapshot TARGET -o FOLDER/' puts snapshots there.", "%s: no snapshot in this folder", options->target);
+	for (size_t i = 0; i < count; i++)
+		free(files[i]);
+	free(files);
+	return result;
+}
+
 int family_open(const struct options *options, struct family *family)
 {
 	struct directory directory;
@@ -266,6 +290,9 @@ int family_open(const struct options *options, struct family *family)
 	char *slash = options->target ? strrchr(options->target, '/') : NULL;
 
 	memset(family, 0, sizeof(*family));
+	const int kept = open_snapshot(options, family);
+	if (kept <= 0)
+		return kept;
 	/* A segment's relatives lie beside it. */
 	if (slash && !options->dir && access(options->target, F_OK) == 0)
 		here.dir = xasprintf("%.*s", slash == options->target ? 1 : (int)(slash - options->target), options->target);
@@ -329,5 +356,6 @@ void family_close(struct family *family)
 		free(family->members[i].exe);
 	}
 	free(family->members);
+	snapshot_close(family->snapshot);
 	memset(family, 0, sizeof(*family));
 }

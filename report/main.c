@@ -21,6 +21,11 @@ static const struct {
 	{"breakdown", cmd_breakdown, "where the memory is: the allocator, LuaJIT, shared zones, code, stacks"},
 	{"stacks", cmd_stacks, "who holds it: call paths by bytes"},
 	{"zones", cmd_zones, "nginx shared-memory zones and their slabs"},
+	{"growth", cmd_growth, "what grows, how fast, and is it a leak"},
+	{"snapshot", cmd_snapshot, "keep it all in a file that opens anywhere"},
+	{"diff", cmd_diff, "what changed between two of them"},
+	{"mark", cmd_mark, "name a moment that reports can start at"},
+	{"compare", cmd_compare, "run a command under several allocators, and say which differ"},
 	{"clean", cmd_clean, "remove what ended processes left"},
 };
 

@@ -219,6 +219,22 @@ static void add_member(struct builder *b, const struct process *process, uint32_
 	free(domains);
 }
 
+void model_sites(struct model *model, const struct process *process, uint32_t **paths, uint32_t **domains)
+{
+	const struct segment *s = process->segment;
+	uint32_t *by_node = map_nodes(model, process);
+
+	*paths = xcalloc(s->site_count, sizeof(**paths));
+	*domains = xcalloc(s->site_count, sizeof(**domains));
+	for (size_t i = 0; i < s->site_count; i++) {
+		if (is_empty(&s->sites[i]))
+			continue;
+		(*paths)[i] = by_node[s->sites[i].node];
+		(*domains)[i] = merge_domain(model, segment_domain_name(s, s->sites[i].domain));
+	}
+	free(by_node);
+}
+
 /* ---- the family ---------------------------------------------------------------------------- */
 
 int64_t family_live(struct share *shares, const size_t *parents, size_t count, int64_t *inherited)

@@ -85,6 +85,8 @@ struct model *model_build(const struct family *family, struct quality *quality);
  * was looked up stays known, and a {path, domain} names the same row in all readings.
  */
 void model_refresh(struct model *model, const struct family *family);
+/* Which row each site of a member is summed in: its path and domain, site_count of each, the caller's to free. */
+void model_sites(struct model *model, const struct process *process, uint32_t **paths, uint32_t **domains);
 /* Keeps the rows of domain NAME, or of NAME:... ; the total becomes theirs. Returns the rows kept. */
 size_t model_keep_domain(struct model *model, const char *name);
 /* Replaces the rows by one for each group. */

@@ -5,6 +5,8 @@
 #include "model_private.h"
 
 #include "owners.h"
+#include "snapshot.h"
+#include "snapshot_symbols.h"
 #include "symbols.h"
 #include "xalloc.h"
 
@@ -84,6 +86,17 @@ static void add_frame(struct model *model, struct frame frame)
 	model->frames[model->frame_count++] = frame;
 }
 
+/* What a snapshot kept, or what the files say. */
+static size_t look_up(struct model *model, const struct place_key *key, const struct symbol **found)
+{
+	const struct module *m = &model->private->modules[key->module];
+
+	if (model->private->stored)
+		return snapshot_symbols_lookup(snapshot_symbols_of(model->private->stored), m->path, m->build_id, m->id_length, key->offset, found);
+	/* It is where the call returns to: the call itself ends one byte before. */
+	return symbols_lookup(symbols_of(model, key->module), key->offset - 1, found);
+}
+
 static void resolve_native(struct model *model, const struct place_key *key)
 {
 	const struct symbol *found;
@@ -94,8 +107,9 @@ static void resolve_native(struct model *model, const struct place_key *key)
 		add_frame(model, frame);
 		return;
 	}
-	/* It is where the call returns to: the call itself ends one byte before. */
-	const size_t count = symbols_lookup(symbols_of(model, key->module), key->offset - 1, &found);
+	const size_t count = look_up(model, key, &found);
+	if (count == 0)
+		add_frame(model, frame);
 	for (size_t i = 0; i < count; i++) {
 		frame.function = found[i].function;
 		frame.file = found[i].file;
@@ -189,7 +203,11 @@ static bool is_unnamed_wrapper(struct model *model, const struct frame *frame)
 	struct module *m = &model->private->modules[frame->module_index];
 	struct name *found;
 
-	if (!m->symbols || !strstr(frame->function, "!fn@"))
+	if (!strstr(frame->function, "!fn@"))
+		return false;
+	if (model->private->stored)
+		return snapshot_symbols_is_callee(snapshot_symbols_of(model->private->stored), m->path, frame->function);
+	if (!m->symbols)
 		return false;
 	if (!m->callees_known)
 		symbols_unnamed_callees(m->symbols, is_wrapper_name, add_callee, &m->callees);

@@ -40,7 +40,7 @@ static const struct { uint64_t stride, capacity; } layout[HR_SECTION_COUNT] = {
 	[HR_THREADS] = {sizeof(struct hr_thread), 65536},
 	[HR_STRINGS] = {1, STRINGS_BYTES},
 	[HR_TIMELINE] = {sizeof(struct hr_point), HR_TIMELINE_POINTS},
-	[HR_MARKS] = {sizeof(struct hr_mark), 256},
+	[HR_MARKS] = {sizeof(struct hr_mark), HR_MARKS_MAX},
 	[HR_LEDGER] = {sizeof(struct hr_ledger_row), HR_C_COUNT},
 };
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * growth_find.h - which places grow, of all that was sampled.
+ *
+ * Stacks are taken together when their innermost FIND_FRAMES frames that are not wrappers are the same,
+ * and their domain is: one leak is then one finding, whichever way the event loop reached it. Of such a
+ * place only the stacks that grow themselves make the figures, so that a cache which shares the place with
+ * a leak is not part of it.
+ *
+ * A finding grew by more than both thresholds, rose significantly, and was still rising at the end.
+ */
+#ifndef HEAPRAY_GROWTH_FIND_H
+#define HEAPRAY_GROWTH_FIND_H
+
+#include "growth_samples.h"
+#include "trend.h"
+
+#define FIND_FRAMES 3
+#define FIND_LEAST_BYTES (64u << 10) /* over the time looked at */
+#define FIND_LEAST_SHARE 0.02        /* of what the place held before */
+
+struct finding {
+	struct trend trend;
+	uint32_t domain;
+	uint32_t path;       /* of its heaviest stack: for the frames */
+	size_t stacks;       /* that grow */
+	double live, grown;  /* bytes: now, and since the first sample */
+	double per_event;    /* bytes; NAN = no counter, or it stood still */
+	bool estimated;
+};
+
+struct findings {
+	struct finding *growing; /* by slope downwards, then path */
+	size_t growing_count;
+	struct finding *settled; /* grew, but slow down or stopped: warm-up, caches */
+	size_t settled_count;
+};
+
+/* Looks at the columns from `first` on. */
+struct findings findings_of(const struct samples *samples, size_t first);
+void findings_free(struct findings *findings);
+
+#endif
