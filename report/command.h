@@ -12,10 +12,12 @@ int cmd_breakdown(int argc, char **argv);
 int cmd_stacks(int argc, char **argv);
 int cmd_zones(int argc, char **argv);
 int cmd_growth(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_snapshot(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_mark(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_clean(int argc, char **argv);
 
 #endif

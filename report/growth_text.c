@@ -48,15 +48,16 @@ static void print_chart(const struct growth *g)
 {
 	const struct timeline *t = &g->timeline;
 	struct chart_layer layers[CHART_LAYERS];
-	const size_t count = t->domain_count < CHART_LAYERS ? t->domain_count : CHART_LAYERS;
+	size_t count = 0;
 	bool known = false;
 
 	if (t->count < 2) {
 		puts("no time line yet: it has a point for each second in which something was allocated");
 		return;
 	}
-	for (size_t i = 0; i < count; i++)
-		layers[i] = (struct chart_layer){t->domains[i].name, t->domains[i].live};
+	/* Sorted by their last value: empty ones are at the end. */
+	for (; count < t->domain_count && count < CHART_LAYERS && (count == 0 || t->domains[count].live[t->count - 1] > 0); count++)
+		layers[count] = (struct chart_layer){t->domains[count].name, t->domains[count].live};
 	for (size_t i = 0; i < t->count; i++)
 		known |= !isnan(t->resident[i]);
 	putchar('\n');
@@ -100,12 +101,12 @@ static void print_retention(const struct growth *g)
 
 /* ---- findings ------------------------------------------------------------------------------ */
 
-static void print_frame(const struct frame *frame)
+static void print_frame(const char *indent, const struct frame *frame)
 {
 	const char *module = strrchr(frame->module, '/');
 
 	module = module ? module + 1 : frame->module;
-	printf("     %s", frame->function ? text_safe(frame->function, 120) : frame->kind == FRAME_LUA ? "" : "?");
+	printf("%s%s", indent, frame->function ? text_safe(frame->function, 120) : frame->kind == FRAME_LUA ? "" : "?");
 	if (frame->file)
 		printf("%s%s%s:%u%s", frame->function ? " " : "", text_dim(), text_safe(frame->file, 120), frame->line, text_reset());
 	if (frame->kind == FRAME_NATIVE && !(frame->function && strstr(frame->function, "!fn@")))
@@ -121,7 +122,7 @@ static void print_frames(const struct growth *g, const struct finding *f)
 	const size_t shown = count < FRAMES || g->options->common.limit_given ? count : FRAMES;
 
 	for (size_t i = 0; i < shown; i++)
-		print_frame(&g->model->frames[frames[i]]);
+		print_frame("     ", &g->model->frames[frames[i]]);
 	if (shown < count)
 		printf("     %s... %zu more frames%s\n", text_dim(), count - shown, text_reset());
 }
@@ -188,9 +189,9 @@ static void print_settled(const struct growth *g)
 		size_t owner = 0;
 		while (owner + 1 < depth && model_is_wrapper(g->model, frames[owner]))
 			owner++;
-		printf("  %10s  %-8s %s, ", rate_of(f->grown), trend_name(f->trend.shape), text_safe(g->model->domains[f->domain], 40));
+		printf("  %10s  %-8s  %s: ", rate_of(f->grown), trend_name(f->trend.shape), text_safe(g->model->domains[f->domain], 40));
 		if (depth > 0)
-			print_frame(&g->model->frames[frames[owner]]);
+			print_frame("", &g->model->frames[frames[owner]]);
 		else
 			putchar('\n');
 	}

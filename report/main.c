@@ -22,10 +22,12 @@ static const struct {
 	{"stacks", cmd_stacks, "who holds it: call paths by bytes"},
 	{"zones", cmd_zones, "nginx shared-memory zones and their slabs"},
 	{"growth", cmd_growth, "what grows, how fast, and is it a leak"},
+	{"top", cmd_top, "the live screen"},
 	{"snapshot", cmd_snapshot, "keep it all in a file that opens anywhere"},
 	{"diff", cmd_diff, "what changed between two of them"},
 	{"mark", cmd_mark, "name a moment that reports can start at"},
 	{"compare", cmd_compare, "run a command under several allocators, and say which differ"},
+	{"report", cmd_report, "one page with the pictures"},
 	{"clean", cmd_clean, "remove what ended processes left"},
 };
 
