@@ -140,6 +140,7 @@ $(B)/tests/programs/%: tests/programs/%.cc | deps-test
 	$(Q)$(CXX) -std=gnu++17 -D_GNU_SOURCE $(PROGRAM_CFLAGS) -o $@ $< $(PROGRAM_LIBS)
 
 $(B)/tests/programs/newonly: PROGRAM_CFLAGS += -Wno-sized-deallocation
+$(B)/tests/programs/lua_run: PROGRAM_LIBS += -lluajit-5.1
 
 # A program with thousands of different call sites, so that no cache of an unwinder holds them all.
 $(B)/tests/programs/dlphdr $(B)/tests/programs/busy: $(B)/tests/programs/callsites.h

@@ -56,6 +56,7 @@ static void book_map(struct call c, const uintptr_t *frame, uintptr_t at, size_t
 		request.kind = HR_MAPPING_LUAJIT;
 		request.vm = c.t->vm;
 		request.domain = hr_vm_domain(c.t->vm);
+		request.direct = hr_vm_asks_direct(c.t->vm);
 	} else if (class == MODULE_HEAPRAY) {
 		request.kind = HR_MAPPING_HEAPRAY;
 	} else if (class == MODULE_ALLOCATOR) {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * luajit.c - LuaJIT's (and PUC Lua's) VMs: each is a domain with exact live, peak and total bytes.
+ * luajit.c - LuaJIT's (and PUC Lua's) VMs: their creation and their end. Each is a domain.
  *
  * luaL_newstate is hooked and the allocator swapped after creation: lua_newstate is called with a magic
  * pointer there, and refuses foreign allocators on some builds. The old sizes that Lua passes are exact, so
- * no table of blocks is needed. Before lua_close the original allocator is put back: LuaJIT compares the
+ * totals need no table of blocks. Before lua_close the original allocator is put back: LuaJIT compares the
  * pointer, and would leak its arenas otherwise. No lock: a VM runs in one thread at a time.
  *
- * While the original allocator runs, the guard is up: under LUAJIT_USE_SYSMALLOC, and in PUC Lua, it calls
- * malloc, and those blocks belong to the VM alone. LuaJIT's mmaps are booked as backing of the VM whose
- * allocator (or creation) is under way in this thread.
+ * While a VM is made the guard is up, as in its allocator's calls (lua_alloc.c): what that takes from malloc
+ * is the VM's.
+ *
+ * PUC Lua (liblua5.x.so) gets native stacks alone: it keeps nowhere which of its coroutines runs, and the
+ * state that its lua_getstack wants is not known to an allocator.
  *
  * A VM that is closed hands its record and its domain's row to the next one of its kind: per-request VMs
  * (lua_code_cache off) then share one row, whose totals go on.
@@ -17,128 +19,17 @@
 #include <dlfcn.h>
 #include <string.h>
 
-#include "shim.h"
+#include "lua_private.h"
 
 #define FRAME ((const uintptr_t *)__builtin_frame_address(0))
 #define VMS_MAX 1000u
 #define LUA_GCCOUNT 3
 #define LUA_GCCOUNTB 4
-#define DIRECT_BYTES (128u << 10) /* lj_alloc.c: from here on a block has a mapping of its own */
-
-typedef struct lua_State lua_State;
-typedef void *(*lua_Alloc)(void *ud, void *ptr, size_t osize, size_t nsize);
-
-struct api {
-	lua_Alloc (*getallocf)(lua_State *, void **);
-	void (*setallocf)(lua_State *, lua_Alloc, void *);
-	int (*gc)(lua_State *, int, ...);
-};
-
-struct vm {
-	lua_Alloc f;  /* the original */
-	void *f_ud;
-	struct api api;
-	bool open, luajit;
-	uint32_t subsystem, domain, site;
-	size_t request; /* size asked for by the call under way */
-	uint64_t live, live_count, peak, allocated, allocated_count;
-	uint64_t arena, direct, mcode;
-};
+#define STATE_GLOBAL 16 /* lua_layout.h; used after it was found to be right */
 
 static struct vm *vms;
 static _Atomic uint32_t vms_used;
 static lock_word lock;
-
-/* ---- the domain's row ------------------------------------------------------------------------- */
-
-static void publish(const struct vm *vm)
-{
-	struct hr_domain *row = hr_domain_row(vm->domain);
-	row->live_bytes = vm->live;
-	row->live_count = vm->live_count;
-	row->peak_bytes = vm->peak;
-	row->allocated_bytes = vm->allocated;
-	row->allocated_count = vm->allocated_count;
-	row->arena_bytes = vm->arena;
-	row->direct_bytes = vm->direct;
-	row->machine_code_bytes = vm->mcode;
-}
-
-void hr_vm_mapped(struct vm *vm, enum hr_mapping_kind kind, bool direct, int64_t bytes)
-{
-	if (vm == NULL)
-		return;
-	uint64_t *figure = kind == HR_MAPPING_MCODE ? &vm->mcode : direct ? &vm->direct : &vm->arena;
-	*figure += (uint64_t)bytes;
-	publish(vm);
-}
-
-uint32_t hr_vm_domain(const struct vm *vm)
-{
-	return vm ? vm->domain : 0;
-}
-
-bool hr_vm_asks_direct(const struct vm *vm)
-{
-	return vm && vm->request >= DIRECT_BYTES;
-}
-
-/* ---- the callback ----------------------------------------------------------------------------- */
-
-static void grown(struct thread *t, struct vm *vm, size_t bytes)
-{
-	vm->live += bytes;
-	vm->live_count++;
-	vm->allocated += bytes;
-	vm->allocated_count++;
-	if (vm->live > vm->peak)
-		vm->peak = vm->live;
-	hr_site_allocated(t, vm->site, bytes);
-}
-
-static void shrunk(struct thread *t, struct vm *vm, size_t bytes)
-{
-	vm->live -= bytes;
-	vm->live_count--;
-	hr_site_freed(t, vm->site, bytes, false, false);
-}
-
-static void moved(struct thread *t, struct vm *vm, size_t old, size_t new)
-{
-	vm->live += new - old;
-	vm->allocated += new;
-	vm->allocated_count++;
-	if (vm->live > vm->peak)
-		vm->peak = vm->live;
-	hr_site_resized(t, vm->site, old, false, vm->site, new);
-}
-
-static void *vm_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
-{
-	struct vm *vm = ud;
-	struct thread *t = hr_enter(FRAME);
-	if (unlikely(t == NULL))
-		return vm->f(vm->f_ud, ptr, osize, nsize);
-	struct vm *outer = t->vm;
-	t->vm = vm;
-	vm->request = nsize;
-	void *q = vm->f(vm->f_ud, ptr, osize, nsize);
-	t->vm = outer;
-	if (nsize == 0) {
-		if (ptr)
-			shrunk(t, vm, osize);
-	} else if (q) {
-		if (ptr)
-			moved(t, vm, osize, nsize);
-		else
-			grown(t, vm, nsize); /* without a block, osize may be a type tag (Lua 5.4) */
-	}
-	publish(vm);
-	if (unlikely(--t->until_tick == 0))
-		hr_tick(t);
-	hr_leave();
-	return q;
-}
 
 /* ---- creation and end ------------------------------------------------------------------------- */
 
@@ -205,66 +96,115 @@ static struct vm *take_record(struct thread *t, bool luajit, uint32_t subsystem)
 	return vm;
 }
 
-static bool find_api(struct api *api, const void *caller)
+static bool find_api(struct lua_api *api, const void *caller)
 {
 	*(void **)&api->getallocf = hr_real_symbol("lua_getallocf", caller);
 	*(void **)&api->setallocf = hr_real_symbol("lua_setallocf", caller);
 	*(void **)&api->gc = hr_real_symbol("lua_gc", caller);
-	return api->getallocf && api->setallocf && api->gc;
+	*(void **)&api->getinfo = hr_real_symbol("lua_getinfo", caller);
+	return api->getallocf && api->setallocf && api->gc && api->getinfo;
+}
+
+/* Lua stacks for this VM, or why there are none. */
+static void begin_stacks(struct thread *t, struct vm *vm, const void *caller)
+{
+	const char *reason = "PUC Lua does not tell which of its coroutines runs";
+	vm->layout = NULL;
+	vm->off = NULL;
+	vm->off_text = (struct hr_str){0, 0};
+	vm->epoch++; /* what the cache holds is of a VM before */
+	if (hr_config.lua_sample_bytes == 0)
+		reason = "HEAPRAY_LUA_SAMPLE=0";
+	else if (vm->luajit)
+		vm->layout = hr_lua_calibrate(t, &vm->api, caller, &reason);
+	if (vm->layout == NULL) {
+		hr_lua_off(t, vm, reason);
+		return;
+	}
+	vm->g = *(const uintptr_t *)((uintptr_t)vm->L + STATE_GLOBAL);
+	hr_lua_stacks = true;
 }
 
 /* The VM is there: what it already holds is counted, and from here on we are asked. */
-static void adopt(struct thread *t, struct vm *vm, lua_State *L)
+static void adopt(struct thread *t, struct vm *vm, lua_State *L, const void *caller)
 {
 	vm->f = vm->api.getallocf(L, &vm->f_ud);
-	uint64_t bytes = (uint64_t)vm->api.gc(L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)vm->api.gc(L, LUA_GCCOUNTB, 0);
-	grown(t, vm, bytes);
-	publish(vm);
-	vm->api.setallocf(L, vm_alloc, vm);
+	vm->L = L;
+	vm->by_malloc = vm->arena == 0;
+	vm->gc_bytes = (uint64_t)vm->api.gc(L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)vm->api.gc(L, LUA_GCCOUNTB, 0);
+	vm->look_ns = hr_now();
+	vm->free_held = UINT64_MAX;
+	vm->owner = t;
+	vm->random ^= t->random ^ (uintptr_t)L;
+	vm->sample_left = hr_lua_next_sample(&vm->random, hr_config.lua_sample_bytes);
+	begin_stacks(t, vm, caller);
+	hr_lua_grown(t, vm, vm->gc_bytes);
+	hr_lua_publish(vm);
+	vm->api.setallocf(L, hr_lua_alloc, vm);
 }
 
+/* With a record, the guard stays up until end_newstate. NULL: nothing is recorded of this VM. */
 static struct vm *begin_newstate(const uintptr_t *frame, const void *caller, struct vm **outer)
 {
-	struct api api;
+	struct lua_api api;
 	struct thread *t = hr_enter(frame);
 	if (t == NULL)
 		return NULL;
 	struct vm *vm = NULL;
 	if (find_api(&api, caller))
 		vm = take_record(t, hr_real_symbol("luaJIT_setmode", caller) != NULL, subsystem_of(caller));
-	*outer = t->vm;
-	if (vm) {
-		vm->api = api;
-		vm->request = 0;
-		t->vm = vm;
+	if (vm == NULL) {
+		hr_leave();
+		return NULL;
 	}
-	hr_leave();
+	*outer = t->vm;
+	vm->api = api;
+	vm->request = 0;
+	t->vm = vm;
 	return vm;
+}
+
+/* Rows of the sampled blocks go down, each by its own. */
+static void drop_block(void *arg, struct lua_block *block)
+{
+	struct vm *vm = arg;
+	if (block->bytes == 0)
+		return;
+	struct estimate went = hr_lua_estimate(hr_config.lua_sample_bytes, block->bytes);
+	went.site = block->site;
+	went.count = block->count;
+	went.inherited = block->inherited;
+	hr_site_estimated(hr_self, vm->site, &went, NULL);
+	vm->live -= block->bytes;
+	vm->live_count--;
 }
 
 static void close_record(struct thread *t, struct vm *vm)
 {
-	if (vm->live_count)
+	hr_lua_blocks_each(&vm->blocks, drop_block, vm);
+	hr_lua_blocks_clear(&vm->blocks);
+	if (vm->live_count) {
 		hr_site_freed(t, vm->site, vm->live, false, false);
+		count_add(&hr_site_row(vm->site)->freed_count, vm->live_count - 1);
+	}
 	vm->live = vm->live_count = 0;
+	vm->owner = NULL;
 	vm->open = false;
-	publish(vm);
+	hr_lua_publish(vm);
 	hr_domain_row(vm->domain)->flags |= HR_DOMAIN_CLOSED;
 	hr_domain_row(vm->domain)->closed_ns = hr_now();
 }
 
-static lua_State *end_newstate(const uintptr_t *frame, struct vm *vm, struct vm *outer, lua_State *L)
+static lua_State *end_newstate(struct vm *vm, struct vm *outer, lua_State *L, const void *caller)
 {
 	if (vm == NULL)
 		return L;
-	struct thread *t = hr_enter(frame);
-	if (t == NULL)
-		return L;
-	t->vm = outer;
+	struct thread *t = hr_self;
 	if (L)
-		adopt(t, vm, L);
+		adopt(t, vm, L, caller);
 	else
 		close_record(t, vm);
+	t->vm = outer;
 	hr_leave();
 	return L;
 }
@@ -279,7 +219,7 @@ EXPORT lua_State *luaL_newstate(void)
 	if (next == NULL)
 		return NULL;
 	struct vm *vm = begin_newstate(FRAME, caller, &outer);
-	return end_newstate(FRAME, vm, outer, next());
+	return end_newstate(vm, outer, next(), caller);
 }
 
 EXPORT lua_State *lua_newstate(lua_Alloc f, void *ud);
@@ -295,7 +235,7 @@ EXPORT lua_State *lua_newstate(lua_Alloc f, void *ud)
 	if ((hr_self && hr_self->vm) || (uintptr_t)f < 2 * SYS_PAGE * 4)
 		return next(f, ud);
 	struct vm *vm = begin_newstate(FRAME, caller, &outer);
-	return end_newstate(FRAME, vm, outer, next(f, ud));
+	return end_newstate(vm, outer, next(f, ud), caller);
 }
 
 EXPORT void lua_setallocf(lua_State *L, lua_Alloc f, void *ud);
@@ -303,10 +243,10 @@ EXPORT void lua_setallocf(lua_State *L, lua_Alloc f, void *ud)
 {
 	const void *caller = __builtin_return_address(0);
 	void *now_ud = NULL;
-	struct api api;
+	struct lua_api api;
 	if (!find_api(&api, caller))
 		return;
-	if (api.getallocf(L, &now_ud) == vm_alloc && f != vm_alloc) { /* theirs goes behind ours */
+	if (api.getallocf(L, &now_ud) == hr_lua_alloc && f != hr_lua_alloc) { /* theirs goes behind ours */
 		struct vm *vm = now_ud;
 		vm->f = f;
 		vm->f_ud = ud;
@@ -320,19 +260,19 @@ EXPORT void lua_close(lua_State *L)
 {
 	const void *caller = __builtin_return_address(0);
 	void (*next)(lua_State *);
-	struct api api;
+	struct lua_api api;
 	void *ud = NULL;
 	struct thread *t = NULL;
 	*(void **)&next = hr_real_symbol("lua_close", caller);
 	if (next == NULL)
 		return;
-	bool ours = find_api(&api, caller) && api.getallocf(L, &ud) == vm_alloc;
+	bool ours = find_api(&api, caller) && api.getallocf(L, &ud) == hr_lua_alloc;
 	if (ours) {
 		struct vm *vm = ud;
 		api.setallocf(L, vm->f, vm->f_ud);
 		t = hr_enter(FRAME);
 		if (t) {
-			t->quiet_frees = !vm->luajit;
+			t->quiet_frees = vm->by_malloc;
 			close_record(t, vm);
 			hr_leave();
 		}
@@ -342,25 +282,77 @@ EXPORT void lua_close(lua_State *L)
 		t->quiet_frees = false;
 }
 
+/* ---- which VM runs ----------------------------------------------------------------------------- */
+
+struct vm *hr_lua_running(const struct thread *t, uintptr_t sp)
+{
+	struct vm *innermost = NULL;
+	uintptr_t nearest = UINTPTR_MAX;
+	uint32_t used = atomic_load_explicit(&vms_used, memory_order_relaxed);
+	for (uint32_t i = 0; i < used; i++) {
+		struct vm *vm = &vms[i];
+		/* another thread's may be closed at any time */
+		if (vm->owner != t || !vm->open || vm->layout == NULL)
+			continue;
+		uintptr_t cframe = hr_lua_runs(vm->layout, vm->g);
+		if (cframe > sp && cframe < nearest) {
+			nearest = cframe;
+			innermost = vm;
+		}
+	}
+	return innermost;
+}
+
 /* ---- start, fork ------------------------------------------------------------------------------ */
 
 void hr_luajit_start(void)
 {
 	vms = hr_memory_reserve(VMS_MAX * sizeof *vms);
-	hr_memory_touched(SYS_PAGE);
+	hr_memory_touched(4 * SYS_PAGE);
+	hr_lua_nodes_start();
+}
+
+static void inherit_block(void *arg, struct lua_block *block)
+{
+	struct hr_site *rest = arg;
+	if (block->bytes == 0)
+		return;
+	struct estimate e = hr_lua_estimate(hr_config.lua_sample_bytes, block->bytes);
+	block->inherited = 1;
+	hr_site_inherited(block->site, e.bytes, block->count);
+	struct hr_site *row = hr_site_row(block->site);
+	row->variance_live += e.variance;
+	row->variance_allocated += e.variance;
+	row->sampled_count++;
+	row->flags |= e.estimated ? HR_SITE_ESTIMATED : 0;
+	rest->allocated_bytes -= e.bytes;
+	rest->allocated_count -= block->count;
+	rest->variance_live += e.variance;
+}
+
+static void inherit(struct vm *vm)
+{
+	struct hr_site rest = {.allocated_bytes = vm->live, .allocated_count = vm->live_count};
+	vm->allocated = vm->peak = vm->live;
+	vm->allocated_count = vm->live_count;
+	vm->samples = 0;
+	hr_lua_blocks_each(&vm->blocks, inherit_block, &rest);
+	hr_site_inherited(vm->site, rest.allocated_bytes, rest.allocated_count);
+	hr_site_row(vm->site)->variance_live = hr_site_row(vm->site)->variance_allocated = rest.variance_live;
+	if (rest.variance_live > 0)
+		hr_site_row(vm->site)->flags |= HR_SITE_ESTIMATED;
+	hr_lua_publish(vm);
 }
 
 void hr_luajit_rebuild(void)
 {
 	atomic_store(&lock, 0);
+	hr_lua_layout_forked();
+	hr_lua_names_forked();
 	uint32_t used = atomic_load(&vms_used);
 	for (uint32_t i = 0; i < used; i++) {
-		vms[i].allocated = vms[i].peak = vms[i].live;
-		vms[i].allocated_count = vms[i].live_count;
-		publish(&vms[i]);
+		inherit(&vms[i]);
 		if (!vms[i].open)
 			hr_domain_row(vms[i].domain)->flags |= HR_DOMAIN_CLOSED;
-		if (vms[i].live_count)
-			hr_site_inherited(vms[i].site, vms[i].live, vms[i].live_count);
 	}
 }

@@ -152,6 +152,11 @@ enum module_class hr_module_class(uintptr_t address)
 	return hr_object_at(address, &object) ? class_of(object.link_map) : MODULE_PROGRAM;
 }
 
+enum module_class hr_module_row_class(uint32_t module)
+{
+	return modules[module].class;
+}
+
 bool hr_module_vanishes(uint32_t module)
 {
 	return modules[module].vanishes;

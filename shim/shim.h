@@ -220,6 +220,8 @@ void *hr_start_main(void *program_main);
 
 /* The node of the calling stack. Takes no lock but the trie's leaf lock for a frame never seen. */
 uint32_t hr_unwind(struct thread *t, const uintptr_t *frame);
+/* The same from the registers of a frame further out. */
+uint32_t hr_unwind_from(struct thread *t, struct arch_entry entry);
 /* As above with check mode's comparison. */
 extern bool hr_unwind_checked;
 
@@ -285,6 +287,7 @@ struct object {
 bool hr_object_at(uintptr_t address, struct object *object); /* lock-free; false: no object there */
 uint32_t hr_module_of(struct thread *t, const struct object *object); /* row; 0: tables full */
 enum module_class hr_module_class(uintptr_t address);
+enum module_class hr_module_row_class(uint32_t module);
 bool hr_module_vanishes(uint32_t module); /* gconv, nss: unloaded without a dlclose */
 void hr_modules_start(void);
 void hr_modules_closed(void); /* after a dlclose: rows of unloaded objects are not matched again */
@@ -325,6 +328,19 @@ void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool tempora
 void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes);
 /* One block of `old` bytes became one of `new` bytes: one change of the total. */
 void hr_site_resized(struct thread *t, uint32_t old_site, uint64_t old, bool inherited, uint32_t site, uint64_t bytes);
+/* A block of a domain whose stacks are sampled, and what it stands for; site 0: it has no stack. */
+struct estimate {
+	uint32_t site, count;
+	uint64_t real, bytes; /* its size, and the bytes it stands for */
+	double variance;      /* of those */
+	bool estimated, inherited;
+};
+/*
+ * One event: a block goes, or comes, or both (it moved); NULL: none. Estimated rows change by what the block
+ * stands for and `rest`, the domain's <not sampled> row, by the difference to what is real (it may fall below
+ * zero): so the domain's rows sum to what is real, and the total changes by real bytes, once.
+ */
+void hr_site_estimated(struct thread *t, uint32_t rest, const struct estimate *went, const struct estimate *came);
 void hr_sites_forked(void);
 /* In the child, before its first event: rows are rebuilt, then each live block is told. false: no room. */
 bool hr_sites_rebuild_begin(void);
@@ -400,6 +416,12 @@ void hr_vm_mapped(struct vm *vm, enum hr_mapping_kind kind, bool direct, int64_t
 uint32_t hr_vm_domain(const struct vm *vm); /* 0: vm is NULL */
 bool hr_vm_asks_direct(const struct vm *vm); /* the request under way is for a block with a mapping of its own */
 void hr_luajit_rebuild(void); /* in a forked child: what each VM holds, to its site */
+
+/* ---- lua_node.c ------------------------------------------------------------------------------- */
+
+extern bool hr_lua_stacks; /* some VM of this process has Lua stacks */
+/* The site of a stack of the allocator, just unwound: where it leads through Lua, the one with the Lua frames in it. */
+uint32_t hr_lua_site(struct thread *t, uint32_t site);
 
 /* ---- segment.c: the file ---------------------------------------------------------------------- */
 

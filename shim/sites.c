@@ -328,3 +328,45 @@ void hr_sites_sum(struct hr_site *sum, int domain)
 		sum->freed_count += count_read(&rows[id].freed_count);
 	}
 }
+
+/* ---- domains whose stacks are sampled ---------------------------------------------------------- */
+
+static void row_went(struct hr_site *row, uint64_t bytes, uint64_t count, const struct estimate *e)
+{
+	row_changes(row);
+	count_add(&row->freed_bytes, bytes);
+	count_add(&row->freed_count, count);
+	row->variance_live -= e->variance;
+	if (e->inherited) {
+		count_add(&row->inherited_freed_bytes, bytes);
+		count_add(&row->inherited_freed_count, count);
+	}
+}
+
+static void row_came(struct hr_site *row, uint64_t bytes, uint64_t count, const struct estimate *e)
+{
+	row_changes(row);
+	count_add(&row->allocated_bytes, bytes);
+	count_add(&row->allocated_count, count);
+	row->variance_live += e->variance;
+	row->variance_allocated += e->variance;
+	if (e->estimated)
+		row->flags |= HR_SITE_ESTIMATED;
+}
+
+void hr_site_estimated(struct thread *t, uint32_t rest, const struct estimate *went, const struct estimate *came)
+{
+	total_changes(t, (int64_t)(came ? came->real : 0) - (int64_t)(went ? went->real : 0));
+	if (went) {
+		if (went->site)
+			row_went(&rows[went->site], went->bytes, went->count, went);
+		row_went(&rows[rest], went->real - went->bytes, 1 - (uint64_t)went->count, went);
+	}
+	if (came) {
+		if (came->site) {
+			row_came(&rows[came->site], came->bytes, came->count, came);
+			count_add(&rows[came->site].sampled_count, 1);
+		}
+		row_came(&rows[rest], came->real - came->bytes, 1 - (uint64_t)came->count, came);
+	}
+}

@@ -32,12 +32,19 @@ static void put(struct thread *t, const void *block, struct live_entry entry)
 	}
 }
 
+/* The site of the calling stack, with the lines of Lua that led to it. */
+static inline uint32_t site_of(struct thread *t, const uintptr_t *frame)
+{
+	uint32_t site = hr_site(t, hr_unwind(t, frame), DOMAIN_ALLOCATOR);
+	return unlikely(hr_lua_stacks) ? hr_lua_site(t, site) : site;
+}
+
 void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
 {
 	if (unlikely(block == NULL))
 		return;
 	hr_live_prefetch(block);
-	uint32_t site = hr_site(t, hr_unwind(t, frame), DOMAIN_ALLOCATOR);
+	uint32_t site = site_of(t, frame);
 	put(t, block, (struct live_entry){.site = site, .size = size, .age = age_now()});
 	hr_site_allocated(t, site, size);
 	t->last_block = block;
@@ -81,7 +88,7 @@ void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *bloc
 		return;
 	}
 	hr_live_prefetch(block);
-	uint32_t site = hr_site(t, hr_unwind(t, frame), DOMAIN_ALLOCATOR);
+	uint32_t site = site_of(t, frame);
 	put(t, block, (struct live_entry){.site = site, .size = size, .age = age_now()});
 	hr_site_resized(t, old.site, old.size, old.inherited, site, size);
 	t->last_block = block;

@@ -274,3 +274,11 @@ uint32_t hr_unwind(struct thread *t, const uintptr_t *frame)
 		check(t, entry, node);
 	return node;
 }
+
+uint32_t hr_unwind_from(struct thread *t, struct arch_entry entry)
+{
+	uint32_t node = walk(t, entry);
+	if (unlikely(hr_unwind_checked) && node != HR_ROOT_FULL)
+		check(t, entry, node);
+	return node;
+}
