@@ -26,10 +26,10 @@ poke() {
 	printf "$(printf '\\x%s' "$@")" | dd of="/proc/$master/mem" bs=1 seek="$address" conv=notrunc status=none
 }
 
-# milliseconds COMMAND...: the processor time of the least of five runs, which other work on the machine does not change much.
+# milliseconds COMMAND...: the processor time of the least of three runs, which other work on the machine does not change much.
 milliseconds() {
 	local least=999999 took i TIMEFORMAT='%U %S'
-	for i in {1..5}; do
+	for i in {1..3}; do
 		took=$({ time "$@" >/dev/null 2>&1; } 2>&1 | awk '{ printf "%.0f", ($1 + $2) * 1000 }')
 		[ "$took" -lt $least ] && least=$took
 	done
@@ -125,8 +125,8 @@ going_away() {
 	(while kill -HUP "$master" 2>/dev/null; do sleep 0.05; done) &
 	started+=($!)
 	local bad=0 status n
-	for n in {1..30}; do
-		[ "$n" != 25 ] || kill "$master"
+	for n in {1..20}; do
+		[ "$n" != 15 ] || kill "$master"
 		timeout 10 "$heapray" zones "$master" --json >"$work/out" 2>"$work/err"
 		status=$?
 		case $status in
