@@ -83,6 +83,9 @@ $(B)/report/%.o: report/%.c | deps-build
 	$(call say,CC,$<)
 	$(Q)$(CC) $(REPORT_CFLAGS) -c -o $@ $<
 
+# It takes these in.
+$(B)/report/page_assets.o: $(wildcard report/page/*)
+
 .PHONY: install clean
 install: $(PRODUCT)
 	install -D -m 755 $(B)/heapray $(DESTDIR)$(PREFIX)/bin/heapray

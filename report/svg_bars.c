@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * svg_bars.c - bars of parts side by side, to one scale.
+ *
+ *   beside:  label    [####|###|##        ]   value        above:  label                      value
+ *            0        26 %            68 %    100 %                [####|###|##                   ]
+ */
+#include "svg.h"
+
+#include "markup.h"
+#include "text.h"
+
+#include <inttypes.h>
+
+#define BESIDE_ROW 22.0
+#define ABOVE_ROW 44.0
+#define LEFT 26.0 /* percent */
+#define RIGHT 68.0
+#define GAP 0.15 /* percent between parts, where they are wide enough to be told apart */
+
+static uint64_t sum_of(const struct svg_bar *bar)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < bar->count; i++)
+		sum += bar->parts[i].value;
+	return sum;
+}
+
+static void draw_parts(FILE *out, const struct svg_bar *bar, double y, double from, double to, uint64_t longest)
+{
+	double x = from;
+
+	for (size_t i = 0; i < bar->count; i++) {
+		const struct svg_part *part = &bar->parts[i];
+		const double width = longest ? (to - from) * (double)part->value / (double)longest : 0;
+		if (part->value == 0)
+			continue;
+		fprintf(out, "<rect class=\"%s\" x=\"%.3f%%\" y=\"%.0f\" width=\"%.3f%%\" height=\"14\"><title>", part->css, x, y,
+			width > 3 * GAP ? width - GAP : width);
+		markup_text(out, part->label);
+		fprintf(out, ": %s</title></rect>\n", text_bytes(part->value));
+		x += width;
+	}
+}
+
+void svg_bars(FILE *out, bool alone, const char *name, bool above, const struct svg_bar *bars, size_t count)
+{
+	const double row = above ? ABOVE_ROW : BESIDE_ROW;
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const uint64_t sum = sum_of(&bars[i]);
+		if (sum > longest)
+			longest = sum;
+	}
+	svg_open(out, alone, name, row * (double)count);
+	for (size_t i = 0; i < count; i++) {
+		const double y = row * (double)i, base = y + 14;
+		fprintf(out, "<text x=\"0\" y=\"%.0f\">", base);
+		markup_short(out, bars[i].label, above ? 60 : 34);
+		fprintf(out, "</text><text class=\"number\" x=\"100%%\" y=\"%.0f\">", base);
+		markup_short(out, bars[i].value, 40);
+		fputs("</text>", out);
+		fprintf(out, "<rect class=\"track\" x=\"%g%%\" y=\"%.0f\" width=\"%g%%\" height=\"14\"/>\n", above ? 0 : LEFT,
+			above ? y + 21 : y + 3, above ? 100 : RIGHT - LEFT);
+		draw_parts(out, &bars[i], above ? y + 21 : y + 3, above ? 0 : LEFT, above ? 100 : RIGHT, longest);
+	}
+	svg_close(out, alone);
+}
