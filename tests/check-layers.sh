@@ -19,14 +19,12 @@ breach() {
 	echo "check-layers: $*" | tee -a "$breaches"
 }
 
-# What a file of folder $1 must not include: names of headers of folder $2.
+# apart A B: the includes in folder A of headers that only folder B has, and of paths into B or tests.
 apart() {
-	for header in "$2"/*.h; do
-		name=$(basename "$header")
-		[ -e "$1/$name" ] && continue
-		grep -n "#include *[<\"]\(\.\./\)*\($2/\)\?$name[>\"]" "$1"/*.[ch]
-	done
-	grep -n "#include *[<\"].*\($2\|tests\)/" "$1"/*.[ch]
+	theirs=$(cd "$2" && ls ./*.h | sed 's/^..//; s/\./\\./' | while read -r name; do
+		[ -e "../$1/$(echo "$name" | tr -d '\\')" ] || echo "$name"
+	done | paste -sd'|')
+	grep -nE "#include *[<\"](.*(\.\./|$2/|tests/).*|${theirs:-none})[>\"]" "$1"/*.[ch]
 }
 for line in $(apart shim report | tr ' ' _) $(apart report shim | tr ' ' _); do
 	breach "$line: the other side of the segment"
@@ -50,17 +48,12 @@ ncurses	(ncursesw?/)?(n?curses|panel|menu|form|term)\.h
 libmicrohttpd	microhttpd\.h
 END
 
-# Who defines what the program will bind to.
-for object in "$build"/shim/*.o; do
-	[ -e "shim/$(basename "$object" .o).c" ] || continue
-	case $(basename "$object") in hooks*) continue ;; esac
-	nm --defined-only --extern-only "$object" | awk '{print $NF}' | sort >"$scratch"
-	for symbol in $(comm -12 "$scratch" tests/exports.txt); do
-		case $symbol in
-		luaL_* | lua_* | heapray_*) ;; # LuaJIT's hooks and the named heaps have files of their own
-		*) breach "$object: defines $symbol; only shim/hooks*.c may" ;;
-		esac
-	done
+# Who defines what the program will bind to. LuaJIT's hooks and the named heaps have files of their own.
+for source in shim/*.c; do
+	case $source in shim/hooks*) ;; *) echo "$build/${source%.c}.o" ;; esac
+done | xargs nm -A --defined-only --extern-only | awk '{ sub(/:.*/, "", $1); print $NF, $1 }' | sort >"$scratch"
+for line in $(join "$scratch" tests/exports.txt | grep -vE '^(luaL?|heapray)_' | tr ' ' :); do
+	breach "${line#*:} defines ${line%%:*}; only shim/hooks*.c may"
 done
 
 nm -D --defined-only "$build/libheapray.so" | awk '{sub(/@.*/, "", $NF); print $NF}' | sort -u >"$scratch"

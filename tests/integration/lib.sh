@@ -75,7 +75,7 @@ gone() {
 	[ -z "$state" ] || [ "$state" = Z ]
 }
 
-# watched ARGUMENTS...: heapray run into $segments, plain otherwise.
+# watched ARGUMENTS...: heapray run into $segments. Not with &: $! would be a shell, and not the program.
 watched() {
 	"$heapray" run --dir "$segments" "$@"
 }

@@ -23,7 +23,7 @@ trouble() {
 	fi
 }
 
-watched -- "$programs/hold" 1000000 100 target >"$work/pid" &
+"$heapray" run --dir "$segments" -- "$programs/hold" 1000000 100 target >"$work/pid" &
 started+=($!)
 await 10 test -s "$work/pid"
 pid=$(cat "$work/pid")
@@ -64,15 +64,16 @@ done
 
 # ---- segments that are not what they should be ----
 
-damage() { cp --sparse=always "$segment" "$work/damaged.seg"; }
+damaged=$segments/damaged # in memory too: copying it stays cheap
+damage() { cp --sparse=always "$segment" "$damaged"; }
 for command in stacks breakdown; do
-	damage; printf '\377\0\0\0' | dd of="$work/damaged.seg" bs=1 seek=8 conv=notrunc status=none
-	trouble "$command: a segment of another version" "version" "$heapray" $command "$work/damaged.seg"
-	damage; printf 'NOTHEAP!' | dd of="$work/damaged.seg" bs=1 seek=0 conv=notrunc status=none
-	trouble "$command: a segment without its magic" "" "$heapray" $command "$work/damaged.seg"
+	damage; printf '\377\0\0\0' | dd of="$damaged" bs=1 seek=8 conv=notrunc status=none
+	trouble "$command: a segment of another version" "version" "$heapray" $command "$damaged"
+	damage; printf 'NOTHEAP!' | dd of="$damaged" bs=1 seek=0 conv=notrunc status=none
+	trouble "$command: a segment without its magic" "" "$heapray" $command "$damaged"
 	for size in 0 7 100 5000 9000 200000; do
-		damage; truncate -s $size "$work/damaged.seg"
-		trouble "$command: a segment cut to $size bytes" "" "$heapray" $command "$work/damaged.seg"
+		damage; truncate -s $size "$damaged"
+		trouble "$command: a segment cut to $size bytes" "" "$heapray" $command "$damaged"
 	done
 done
 mkfifo "$work/fifo"
@@ -82,8 +83,8 @@ trouble "stacks: a directory" "" "$heapray" stacks "$work"
 bad=
 for seed in {1..60}; do
 	damage
-	"$programs/scribble" "$work/damaged.seg" "$seed" || bad="$bad scribble"
-	timeout 10 "$heapray" stacks "$work/damaged.seg" --json >"$work/out" 2>"$work/errors"
+	"$programs/scribble" "$damaged" "$seed" || bad="$bad scribble"
+	timeout 10 "$heapray" stacks "$damaged" --json >"$work/out" 2>"$work/errors"
 	status=$?
 	case $status in
 	0) jq -e . "$work/out" >/dev/null 2>&1 || bad="$bad $seed:json" ;;
@@ -141,5 +142,6 @@ is "a shim behind the allocator says so, once" "$(grep -c . "$work/errors")" 1
 
 holds "the target ran on through all this" kill -0 "$pid"
 is "and is still readable" "$("$heapray" stacks "$pid" --dir "$segments" --json | jq '.total.live_bytes >= 1000000')" true
+rm -f "$damaged"
 "$heapray" clean --dir "$segments" >"$work/out" 2>&1
 is "clean leaves the live segment alone" "$(ls "$segments")" "$(basename "$segment")"
