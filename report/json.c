@@ -8,12 +8,12 @@
  */
 #include "json.h"
 
+#include "table.h"
 #include "xalloc.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <uthash.h>
 
 /* The names json.h lends us are the library's in this file; ours are written out. */
 #undef json_object
@@ -151,16 +151,16 @@ struct buffer {
 };
 
 struct printed { /* text of a value with several owners */
-	const json_t *value;
 	size_t length;
-	UT_hash_handle hh;
 	char text[];
 };
 
 struct printer {
 	struct buffer buffer;
 	FILE *file;
-	struct printed *shared;
+	struct table *shared; /* by the value's address: its number in printed */
+	struct printed **printed;
+	size_t printed_count, printed_capacity;
 	/* of json_print_rows */
 	const char *key;
 	size_t count;
@@ -316,34 +316,36 @@ static void print_value(struct printer *printer, const json_t *value, unsigned d
 		print_bare(printer, value, depth);
 		return;
 	}
-	HASH_FIND_PTR(printer->shared, &value, known);
-	if (known) {
+	bool is_new;
+	uint64_t *number = table_at(&printer->shared, &value, sizeof(value), &is_new);
+	if (!is_new) {
+		known = printer->printed[*number];
 		put(b, known->text, known->length);
 		return;
 	}
 	const size_t start = b->length;
 	print_bare(printer, value, LINES_TO_DEPTH); /* inside a row: no lines of its own */
 	known = xcalloc(1, sizeof(*known) + b->length - start);
-	known->value = value;
 	known->length = b->length - start;
 	memcpy(known->text, b->text + start, known->length);
-	HASH_ADD_PTR(printer->shared, value, known);
+	*number = printer->printed_count;
+	xgrow(printer->printed, printer->printed_count, printer->printed_capacity);
+	printer->printed[printer->printed_count++] = known;
 }
 
 void json_print_rows(struct json *value, const char *key, size_t count, struct json *(*row)(size_t index, void *context),
 	void *context, FILE *file)
 {
 	struct printer printer = {.file = file, .key = key, .count = count, .row = row, .context = context};
-	struct printed *known, *next;
 
 	print_value(&printer, in(value), 0);
 	put(&printer.buffer, "\n", 1);
 	write_out(&printer);
 	free(printer.buffer.text);
-	HASH_ITER(hh, printer.shared, known, next) {
-		HASH_DEL(printer.shared, known);
-		free(known);
-	}
+	for (size_t i = 0; i < printer.printed_count; i++)
+		free(printer.printed[i]);
+	free(printer.printed);
+	table_free(&printer.shared);
 	json_free(value);
 }
 

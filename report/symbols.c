@@ -9,7 +9,8 @@
  */
 #include "symbols.h"
 
-#include "demangle.h"
+#include "readable.h"
+#include "table.h"
 #include "xalloc.h"
 
 #include <dwarf.h>
@@ -20,7 +21,6 @@
 #include <gelf.h>
 #include <inttypes.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #define MOST_INLINED 64
 #define LOCAL 2000 /* preference of a symbol that is not exported, and worse */
@@ -38,8 +38,6 @@ struct table {
 };
 
 struct unit { /* of DWARF: where its functions are */
-	Dwarf_Off offset;
-	UT_hash_handle hh;
 	struct piece {
 		uint64_t start, end;
 		Dwarf_Off function;
@@ -58,7 +56,9 @@ struct symbols {
 	bool has_dwarf;
 	Dwarf_Addr dwarf_bias; /* what libdw calls an address + bias = ours */
 	struct table named, unwind;
-	struct unit *units; /* those read so far */
+	struct table *unit_index; /* by the unit's offset: its number */
+	struct unit *units;       /* those read so far */
+	size_t unit_count, unit_capacity;
 	struct symbol found[MOST_INLINED];
 };
 
@@ -274,7 +274,7 @@ static const char *shown_name(const struct symbols *s, struct range *r)
 		return r->shown;
 	if (r->name) {
 		char *plain = xasprintf("%.*s", (int)strcspn(r->name, "@"), r->name); /* without its version */
-		r->shown = demangle(plain);
+		r->shown = readable_name(plain);
 		free(plain);
 	} else {
 		r->shown = xasprintf("%s!fn@0x%" PRIx64, s->basename, r->start);
@@ -326,17 +326,18 @@ static int by_piece(const void *a, const void *b)
 static struct unit *unit_of(struct symbols *s, Dwarf_Die *cu)
 {
 	const Dwarf_Off offset = dwarf_dieoffset(cu);
-	struct unit *unit;
+	bool is_new;
+	uint64_t *number = table_at(&s->unit_index, &offset, sizeof(offset), &is_new);
 
-	HASH_FIND(hh, s->units, &offset, sizeof(offset), unit);
-	if (unit)
-		return unit;
-	unit = xcalloc(1, sizeof(*unit));
-	unit->offset = offset;
+	if (!is_new)
+		return &s->units[*number];
+	*number = s->unit_count;
+	xgrow(s->units, s->unit_count, s->unit_capacity);
+	struct unit *unit = &s->units[s->unit_count++];
+	*unit = (struct unit){0};
 	add_functions(unit, cu, 0);
 	if (unit->count > 0)
 		qsort(unit->pieces, unit->count, sizeof(*unit->pieces), by_piece);
-	HASH_ADD(hh, s->units, offset, sizeof(offset), unit);
 	return unit;
 }
 
@@ -391,7 +392,7 @@ static const char *die_name(Dwarf_Die *die)
 	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) || dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute) ||
 		dwarf_attr_integrate(die, DW_AT_name, &attribute)) {
 		const char *name = dwarf_formstring(&attribute);
-		return name ? demangle(name) : NULL;
+		return name ? readable_name(name) : NULL;
 	}
 	return NULL;
 }
@@ -525,13 +526,10 @@ enum symbols_state symbols_state(const struct symbols *symbols)
 
 void symbols_close(struct symbols *s)
 {
-	struct unit *unit, *next;
-
-	HASH_ITER(hh, s->units, unit, next) {
-		HASH_DEL(s->units, unit);
-		free(unit->pieces);
-		free(unit);
-	}
+	for (size_t i = 0; i < s->unit_count; i++)
+		free(s->units[i].pieces);
+	free(s->units);
+	table_free(&s->unit_index);
 	if (s->dwfl)
 		dwfl_end(s->dwfl);
 	free(s->units);

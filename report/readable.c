@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* demangle.c - the only file that knows libiberty (whose header has its own xcalloc and friends: no xalloc.h here). */
-#include "demangle.h"
+/* readable.c - the only file that knows libiberty (whose header has its own xcalloc and friends: no xalloc.h here). */
+#include "readable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define MOST_LENGTH 4096 /* the demangler recurses, and its output may be far longer: such a name is shown as it is */
 
-char *demangle(const char *name)
+char *readable_name(const char *name)
 {
 	char *readable = NULL;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* demangle.h - C++ and Rust names for people. */
-#ifndef HEAPRAY_DEMANGLE_H
-#define HEAPRAY_DEMANGLE_H
+/* readable.h - C++ and Rust names for people. */
+#ifndef HEAPRAY_READABLE_H
+#define HEAPRAY_READABLE_H
 
 /* The readable name, or a copy of `name` when it is not mangled. The caller's to free. */
-char *demangle(const char *name);
+char *readable_name(const char *name);
 
 #endif
