@@ -10,7 +10,7 @@
 
 #include <time.h>
 
-#include "peek.h"
+#include "ledger.h"
 #include "xalloc.h"
 
 #define ENTRY 16u
@@ -65,14 +65,32 @@ static bool walk_shard(struct walk *walk, uint64_t entries, uint64_t capacity)
 	return true;
 }
 
+static bool sane(const struct hr_live_geometry *live)
+{
+	return live->shards && live->shard_count && live->shard_count <= MOST_SHARDS && live->shard_stride >= 3 * 8 &&
+	       live->shard_stride <= 4096;
+}
+
+/* The next shard's entries and capacity; false when it has none that can be right. */
+static bool read_shard(struct peek *peek, const struct hr_live_geometry *live, uint64_t index, uint64_t *entries,
+                       uint64_t *capacity)
+{
+	uint64_t words[3];
+	if (!peek_at(peek, live->shards + index * live->shard_stride, words, sizeof words))
+		return false;
+	*entries = words[0];
+	*capacity = words[1];
+	return words[0] && words[2] <= words[1] && words[1] <= MOST_ENTRIES;
+}
+
 int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint64_t site_limit,
                         bool (*visit)(void *context, const struct live_block *block), void *context)
 {
 	const struct hr_live_geometry *live = &header->live;
 	struct timespec now;
-	uint64_t words[3];
-	if (!live->shards || !live->shard_count || live->shard_count > MOST_SHARDS || live->shard_stride < sizeof words ||
-	    live->shard_stride > 4096)
+	uint64_t entries, capacity;
+	uint8_t first;
+	if (!sane(live) || !peek_at(peek, live->shards, &first, 1))
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	struct walk walk = {
@@ -85,16 +103,22 @@ int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint6
 	        .buffer = xcalloc(CHUNK, ENTRY),
 	};
 	for (uint64_t i = 0; i < live->shard_count; i++) {
-		if (!peek_at(peek, live->shards + i * live->shard_stride, words, sizeof words)) {
-			walk.visited = i ? walk.visited : -1;
-			break;
-		}
-		walk.entries += words[1];
-		if (!words[0] || words[2] > words[1] || words[1] > MOST_ENTRIES || walk.entries > MOST_ENTRIES)
+		if (!read_shard(peek, live, i, &entries, &capacity))
 			continue;
-		if (!walk_shard(&walk, words[0], words[1]))
+		walk.entries += capacity;
+		if (walk.entries > MOST_ENTRIES || !walk_shard(&walk, entries, capacity))
 			break;
 	}
 	free(walk.buffer);
 	return walk.visited;
+}
+
+void live_table_claim(struct peek *peek, const struct hr_header *header, struct claims *claims)
+{
+	uint64_t entries, capacity;
+	if (!sane(&header->live))
+		return;
+	for (uint64_t i = 0; i < header->live.shard_count; i++)
+		if (read_shard(peek, &header->live, i, &entries, &capacity))
+			claims_add(claims, entries, entries + capacity * ENTRY, RANK_HEAPRAY, C_HEAPRAY, "live table");
 }

@@ -26,4 +26,8 @@ struct live_block {
 int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint64_t site_limit,
                         bool (*visit)(void *context, const struct live_block *block), void *context);
 
+/* Claims the table's own memory: it grows all the time, so nothing else tells where it is. */
+struct claims;
+void live_table_claim(struct peek *peek, const struct hr_header *header, struct claims *claims);
+
 #endif
