@@ -176,10 +176,12 @@ EXPORT int dlclose(void *handle)
 	if (unlikely(*hr_gate != GATE_RECORDING))
 		return hr_next.dlclose(handle);
 	atomic_fetch_add(&hr_rules_closing, 1);
+	atomic_fetch_add(&hr_unwind_generation, 1);
 	int result = hr_next.dlclose(handle); /* runs the user's destructors: the guard is down */
 	int saved = errno;
 	hr_modules_closed();
 	hr_rules_forget();
+	atomic_fetch_add(&hr_unwind_generation, 1);
 	atomic_fetch_sub(&hr_rules_closing, 1);
 	errno = saved;
 	return result;
@@ -215,10 +217,10 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 /* ---- the end of start-up ---------------------------------------------------------------------------- */
 
 ARCH_START_MAIN
-void *hr_program_main;
+__attribute__((used)) void *hr_program_main;
 
 /* Called by __libc_start_main; returns the next one. */
-void *hr_start_main(void *program_main)
+__attribute__((used)) void *hr_start_main(void *program_main)
 {
 	hr_program_main = program_main;
 	return dlsym(RTLD_NEXT, "__libc_start_main");

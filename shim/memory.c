@@ -36,14 +36,24 @@ void hr_unlock(struct thread *t, lock_word *lock)
 	atomic_store_explicit(lock, 0, memory_order_release);
 }
 
-void *hr_memory(size_t bytes)
+static void *take(size_t bytes, int flags)
 {
-	void *p = sys_alloc(bytes);
+	void *p = sys_alloc_flags(bytes, flags);
 	if (p == NULL)
 		hr_lost(HR_LOST_NO_MEMORY);
 	else
 		hr_memory_touched(bytes);
 	return p;
+}
+
+void *hr_memory(size_t bytes)
+{
+	return take(bytes, 0);
+}
+
+void *hr_memory_populated(size_t bytes)
+{
+	return take(bytes, MAP_POPULATE);
 }
 
 void hr_memory_free(void *p, size_t bytes)

@@ -174,11 +174,6 @@ void hr_modules_closed(void)
 	}
 }
 
-uint64_t hr_modules_generation(void)
-{
-	return __atomic_load_n(&generation, __ATOMIC_RELAXED);
-}
-
 void hr_modules_start(void)
 {
 	modules = hr_memory_reserve(MODULES_MAX * sizeof *modules);

@@ -13,15 +13,21 @@
 #include "shim.h"
 #include "timeline.h"
 
-static _Atomic uint64_t now_ns, last_published_ns;
+_Atomic uint64_t hr_now_ns;
+_Atomic uint32_t hr_age;
+static _Atomic uint64_t last_published_ns;
 static struct timeline line;
 static const char *title; /* argv[0], where a program writes its title */
 static size_t title_room;
 static const long *nginx_process; /* ngx_process of an nginx, else NULL */
 
-uint64_t hr_now(void)
+static uint64_t look_at_clock(void)
 {
-	return atomic_load_explicit(&now_ns, memory_order_relaxed);
+	uint64_t now = sys_coarse_ns();
+	uint64_t start = hr_header->start_ns;
+	atomic_store_explicit(&hr_now_ns, now, memory_order_relaxed);
+	atomic_store_explicit(&hr_age, (uint32_t)(now > start ? (now - start) / HR_LIVE_AGE_NS : 0), memory_order_relaxed);
+	return now;
 }
 
 static void publish_role(void)
@@ -108,8 +114,7 @@ static void publish(struct thread *t, uint64_t now)
 void hr_tick(struct thread *t)
 {
 	t->until_tick = TICK_EVENTS;
-	uint64_t now = sys_coarse_ns();
-	atomic_store_explicit(&now_ns, now, memory_order_relaxed);
+	uint64_t now = look_at_clock();
 	if (t->stack_low == 0)
 		hr_thread_stack_check(t);
 	uint64_t last = atomic_load_explicit(&last_published_ns, memory_order_relaxed);
@@ -123,7 +128,7 @@ void hr_tick(struct thread *t)
 
 void hr_publish_start(char **argv)
 {
-	atomic_store(&now_ns, sys_coarse_ns());
+	look_at_clock();
 	title = argv && argv[0] ? argv[0] : "";
 	title_room = strlen(title) + 1;
 	/* A program that sets its title writes over argv and the environment behind it, as far as they are contiguous. */
@@ -139,7 +144,7 @@ void hr_publish_start(char **argv)
 
 void hr_publish_forked(void)
 {
-	atomic_store(&now_ns, sys_coarse_ns());
+	look_at_clock();
 	atomic_store(&last_published_ns, 0);
 	line.used = 0;
 	line.interval_ns = hr_config.publish_ns ? hr_config.publish_ns : 1;

@@ -55,6 +55,7 @@ void hr_unlock(struct thread *t, lock_word *lock);
 
 /* Zeroed private memory, counted in the header's own_private_bytes. NULL and lost[NO_MEMORY] on failure. */
 void *hr_memory(size_t bytes);
+void *hr_memory_populated(size_t bytes); /* its pages at once: for what is about to be filled */
 void hr_memory_free(void *p, size_t bytes);
 /* The same, but mapped only: for tables sized to their bound and touched as they fill. Not counted until touched. */
 void *hr_memory_reserve(size_t bytes);
@@ -129,9 +130,28 @@ struct frame {
 	uintptr_t ip, sp, fp;
 	uintptr_t fp_slot;  /* where the caller's fp was read, 0 = it was not read, or does not matter */
 	uint32_t node;      /* the stack from the root to here */
+	uint32_t words;     /* of thread.words: what a walk from here outwards reads */
 	uint16_t module;
 	uint8_t fp_matters; /* the walk from here outwards depends on fp */
 	uint8_t volatile_rule; /* its object may go away unseen: not to be kept */
+};
+
+/* A word of the stack that a walk read, and what it held. */
+struct word {
+	uintptr_t slot, value;
+};
+
+/* A whole trace, by where it begins: see unwind.c. */
+#define MEMO_ENTRIES 128u
+#define MEMO_WORDS 46u
+struct memo {
+	uintptr_t ip, sp, fp;
+	uint64_t generation;
+	uint32_t node, site;
+	uint32_t words;
+	bool fp_matters;
+	int32_t offset[MEMO_WORDS]; /* of each word, from sp, in words */
+	uintptr_t value[MEMO_WORDS];
 };
 
 struct thread {
@@ -158,6 +178,9 @@ struct thread {
 	uint32_t root;
 	uint32_t depth;
 	struct frame kept[WALK_MAX];
+	struct word words[2 * WALK_MAX];
+	struct memo memo[MEMO_ENTRIES];
+	uint32_t memo_hand; /* which of a set is replaced next */
 	struct frame walk[WALK_MAX];     /* frames of the walk under way, innermost first */
 };
 
@@ -222,8 +245,11 @@ void *hr_start_main(void *program_main);
 uint32_t hr_unwind(struct thread *t, const uintptr_t *frame);
 /* The same from the registers of a frame further out. */
 uint32_t hr_unwind_from(struct thread *t, struct arch_entry entry);
-/* As above with check mode's comparison. */
-extern bool hr_unwind_checked;
+/* Its row in the allocator's domain: what hr_site(t, hr_unwind(t, frame), DOMAIN_ALLOCATOR) gives. */
+uint32_t hr_unwind_site(struct thread *t, const uintptr_t *frame);
+/* Goes up when a dlclose begins and when it ends: traces kept before are not used. */
+extern _Atomic uint64_t hr_unwind_generation;
+extern bool hr_unwind_checked; /* check mode: each trace is compared with libunwind's */
 
 /* ---- unwind_rule.c: frame rules from .eh_frame ------------------------------------------------ */
 
@@ -292,7 +318,6 @@ bool hr_module_vanishes(uint32_t module); /* gconv, nss: unloaded without a dlcl
 void hr_modules_start(void);
 void hr_modules_closed(void); /* after a dlclose: rows of unloaded objects are not matched again */
 void hr_modules_republish(void);
-uint64_t hr_modules_generation(void);
 
 /* ---- nodes.c: the trie ------------------------------------------------------------------------ */
 
@@ -366,9 +391,10 @@ struct live_entry {
 	bool inherited;
 };
 void hr_live_start(void);
-void hr_live_prefetch(const void *block);
+/* Begins to fetch the block's slot into the cache; the result is for hr_live_put. */
+uint64_t hr_live_prefetch(const void *block);
 /* Puts a block in. 1: there was another under this address (its free was not seen), now in *old. -1: no room. */
-int hr_live_put(struct thread *t, const void *block, struct live_entry entry, struct live_entry *old);
+int hr_live_put(struct thread *t, const void *block, uint64_t hint, struct live_entry entry, struct live_entry *old);
 bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry);
 void hr_live_lock_all(struct thread *t);   /* around fork */
 void hr_live_unlock_all(struct thread *t);
@@ -445,7 +471,16 @@ void hr_strings_of_header(void);     /* what was added so far belongs to the hea
 
 #define TICK_EVENTS 64
 cold void hr_tick(struct thread *t);
-uint64_t hr_now(void); /* of the last tick, ns */
+extern _Atomic uint64_t hr_now_ns; /* of the last tick */
+extern _Atomic uint32_t hr_age;    /* the same, in units of HR_LIVE_AGE_NS since the start */
+static inline uint64_t hr_now(void)
+{
+	return atomic_load_explicit(&hr_now_ns, memory_order_relaxed);
+}
+static inline uint64_t hr_age_now(void)
+{
+	return atomic_load_explicit(&hr_age, memory_order_relaxed);
+}
 void hr_publish_start(char **argv);
 void hr_publish_forked(void);
 

@@ -151,7 +151,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	hr_guard = 0;
 }
 
-void hr_main_begins(void)
+__attribute__((used)) void hr_main_begins(void)
 {
 	struct hr_site sum;
 	if (*hr_gate != GATE_RECORDING)

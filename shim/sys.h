@@ -34,10 +34,16 @@ static inline bool sys_failed(long result)
 }
 
 /* Private zeroed memory, or NULL. Pages cost nothing until touched. */
+static inline void *sys_alloc_flags(size_t bytes, int flags)
+{
+	flags |= MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	long p = arch_syscall6(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+	return sys_failed(p) ? NULL : (void *)p;
+}
+
 static inline void *sys_alloc(size_t bytes)
 {
-	long p = arch_syscall6(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return sys_failed(p) ? NULL : (void *)p;
+	return sys_alloc_flags(bytes, 0);
 }
 
 static inline void sys_free(void *p, size_t bytes)

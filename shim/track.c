@@ -10,10 +10,6 @@
  */
 #include "shim.h"
 
-static inline uint64_t age_now(void)
-{
-	return (hr_now() - hr_header->start_ns) / HR_LIVE_AGE_NS;
-}
 
 static inline void event(struct thread *t)
 {
@@ -22,10 +18,10 @@ static inline void event(struct thread *t)
 		hr_tick(t);
 }
 
-static void put(struct thread *t, const void *block, struct live_entry entry)
+static inline void put(struct thread *t, const void *block, uint64_t hint, struct live_entry entry)
 {
 	struct live_entry old;
-	if (unlikely(hr_live_put(t, block, entry, &old) == 1)) {
+	if (unlikely(hr_live_put(t, block, hint, entry, &old) == 1)) {
 		/* its free went past us: inside our own code, or in a way nobody hooks */
 		count_add(&hr_header->lost[HR_LOST_NESTED], 1);
 		hr_site_freed(t, old.site, old.size, false, old.inherited);
@@ -35,7 +31,7 @@ static void put(struct thread *t, const void *block, struct live_entry entry)
 /* The site of the calling stack, with the lines of Lua that led to it. */
 static inline uint32_t site_of(struct thread *t, const uintptr_t *frame)
 {
-	uint32_t site = hr_site(t, hr_unwind(t, frame), DOMAIN_ALLOCATOR);
+	uint32_t site = hr_unwind_site(t, frame);
 	return unlikely(hr_lua_stacks) ? hr_lua_site(t, site) : site;
 }
 
@@ -43,9 +39,9 @@ void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block,
 {
 	if (unlikely(block == NULL))
 		return;
-	hr_live_prefetch(block);
+	uint64_t hint = hr_live_prefetch(block);
 	uint32_t site = site_of(t, frame);
-	put(t, block, (struct live_entry){.site = site, .size = size, .age = age_now()});
+	put(t, block, hint, (struct live_entry){.site = site, .size = size, .age = hr_age_now()});
 	hr_site_allocated(t, site, size);
 	t->last_block = block;
 	t->last_site = site;
@@ -78,7 +74,7 @@ struct taken hr_track_take(struct thread *t, const void *block)
 void hr_track_put_back(struct thread *t, const void *block, struct taken old)
 {
 	if (old.known)
-		put(t, block, (struct live_entry){.site = old.site, .size = old.size, .age = old.age, .inherited = old.inherited});
+		put(t, block, hr_live_prefetch(block), (struct live_entry){.site = old.site, .size = old.size, .age = old.age, .inherited = old.inherited});
 }
 
 void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, struct taken old)
@@ -87,9 +83,9 @@ void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *bloc
 		hr_track_alloc(t, frame, block, size);
 		return;
 	}
-	hr_live_prefetch(block);
+	uint64_t hint = hr_live_prefetch(block);
 	uint32_t site = site_of(t, frame);
-	put(t, block, (struct live_entry){.site = site, .size = size, .age = age_now()});
+	put(t, block, hint, (struct live_entry){.site = site, .size = size, .age = hr_age_now()});
 	hr_site_resized(t, old.site, old.size, old.inherited, site, size);
 	t->last_block = block;
 	t->last_site = site;

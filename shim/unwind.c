@@ -13,10 +13,12 @@
  *
  * Why that is sound: a frame's CFA is sp + n or fp + n by its rule, the return address lies at CFA - 8,
  * the caller's fp is fp or lies in a known slot. So the same ip, sp and fp, and the same words in the slots
- * that a walk reads, give the same walk. The slots are compared from the newest frame to the oldest, up to
- * the first difference: then only words that a walk would read are touched.
+ * that a walk reads, give the same walk. Those words are kept as an array of {slot, value}.
  *
  * Past a signal frame the walk goes on with the interrupted registers; such a trace is not kept.
+ * In front of it, a memo of whole traces by (ip, sp), verified in the same way: most allocations of a loop
+ * come from the same few places, and these cost one pass over their words.
+ *
  * A frame whose rule is complex hands the whole trace to libunwind, and nothing is kept. A trace ends at
  * the outermost frame, or at an ip without unwind information: then it hangs under the root <jit> or
  * <no unwind info>. It never goes on by guesswork.
@@ -24,6 +26,7 @@
 #include "shim.h"
 
 bool hr_unwind_checked;
+_Atomic uint64_t hr_unwind_generation;
 
 struct walk {
 	struct reader reader;
@@ -50,18 +53,36 @@ static bool same_end(struct thread *t)
 	return kind == RULE_NO_OBJECT || kind == RULE_NONE;
 }
 
+/*
+ * Do all words that the walk from kept[newest] outwards would read hold what they held? Kept traces are of
+ * the thread's own stack, which is mapped from here to its end, so all may be read, four at a time and
+ * without a branch in between.
+ */
+static inline bool words_same(const struct thread *t, uint32_t newest)
+{
+	const struct word *w = t->words;
+	uint32_t count = t->kept[newest].words;
+	uintptr_t different = 0;
+#define DIFFERENT(i) (*(const uintptr_t *)w[i].slot ^ w[i].value)
+	for (; count >= 4; count -= 4, w += 4)
+		different |= DIFFERENT(0) | DIFFERENT(1) | DIFFERENT(2) | DIFFERENT(3);
+	for (; count; count--, w++)
+		different |= DIFFERENT(0);
+#undef DIFFERENT
+	return different == 0;
+}
+
 /* How many kept frames, from the oldest, are not known to be right when kept[newest] is: 0 if all verified. */
 static uint32_t verify(struct thread *t, uint32_t newest)
 {
-	const struct frame *f = &t->kept[newest];
-	for (; f > t->kept; f--) {
-		const struct frame *caller = f - 1;
-		if (*(const uintptr_t *)(caller->sp - 8) != caller->ip)
-			return (uint32_t)(f - t->kept);
-		if (f->fp_slot && *(const uintptr_t *)f->fp_slot != caller->fp)
-			return (uint32_t)(f - t->kept);
-	}
-	return same_end(t) ? 0 : 1;
+	if (likely(words_same(t, newest)))
+		return same_end(t) ? 0 : 1;
+	uint32_t count = t->kept[newest].words;
+	while (count && *(const uintptr_t *)t->words[count - 1].slot == t->words[count - 1].value)
+		count--;
+	while (newest && t->kept[newest - 1].words >= count) /* the newest frame whose caller is another one now */
+		newest--;
+	return newest;
 }
 
 static inline bool same_frame(const struct frame *f, const struct walk *w)
@@ -154,10 +175,14 @@ static uint32_t append(struct thread *t, const struct walk *w, uint32_t depth)
 		struct frame *f = &t->kept[depth];
 		*f = t->walk[i];
 		node = f->node = child_of(t, node, f->ip, f->module);
-		if (depth && !fp_matters)
-			f->fp_slot = 0; /* what is saved there is not needed further out */
-		else if (depth == 0 && w->end_ip)
+		f->words = depth ? t->kept[depth - 1].words : 0;
+		if (depth) {
+			t->words[f->words++] = (struct word){t->kept[depth - 1].sp - 8, t->kept[depth - 1].ip};
+			if (f->fp_slot && fp_matters)
+				t->words[f->words++] = (struct word){f->fp_slot, t->kept[depth - 1].fp};
+		} else if (w->end_ip) {
 			f->fp_slot = w->sp - 8; /* kept[0] has no caller: its slot is where the walk ended */
+		}
 		/* does the walk from here outwards depend on fp? for its CFA, or because it passes through */
 		f->fp_matters = f->fp_matters == 2 || (f->fp_matters == 1 && fp_matters);
 		fp_matters = f->fp_matters;
@@ -209,7 +234,7 @@ static void drop_volatile(struct thread *t, uint32_t from)
 static uint32_t walk(struct thread *t, struct arch_entry entry)
 {
 	struct walk w = {.reader = hr_reader(t, entry.sp), .ip = entry.ip, .sp = entry.sp, .fp = entry.fp, .keep = true};
-	uint64_t generation = hr_modules_generation();
+	uint64_t generation = atomic_load_explicit(&hr_unwind_generation, memory_order_relaxed);
 	uint32_t kept = t->depth;
 	bool closing = atomic_load_explicit(&hr_rules_closing, memory_order_acquire) != 0;
 	if (unlikely(w.reader.foreign || closing || t->kept_generation != generation))
@@ -266,13 +291,85 @@ static void check(struct thread *t, struct arch_entry entry, uint32_t node)
 		count_add(&hr_header->unwind_differences, 1);
 }
 
-uint32_t hr_unwind(struct thread *t, const uintptr_t *frame)
+/* ---- the memo ---------------------------------------------------------------------------------- */
+
+/* One place (an allocator's wrapper, say) is reached by several paths: a set of four each. */
+static inline struct memo *set_of(struct thread *t, struct arch_entry entry)
 {
-	struct arch_entry entry = arch_entry_of(frame);
+	return &t->memo[((entry.ip ^ entry.sp >> 4) * 0x9e3779b97f4a7c15ull >> 40) % (MEMO_ENTRIES / 4) * 4];
+}
+
+static inline bool memo_holds(const struct memo *m, struct arch_entry entry, uint64_t generation)
+{
+	if (m->ip != entry.ip || m->sp != entry.sp || m->generation != generation || (m->fp_matters && m->fp != entry.fp))
+		return false;
+	const uintptr_t *sp = (const uintptr_t *)entry.sp;
+	uintptr_t different = 0;
+	uint32_t i = 0;
+#define DIFFERENT(k) (sp[m->offset[k]] ^ m->value[k])
+	for (; i + 4 <= m->words; i += 4)
+		if ((different = DIFFERENT(i) | DIFFERENT(i + 1) | DIFFERENT(i + 2) | DIFFERENT(i + 3)))
+			return false;
+	for (; i < m->words; i++)
+		different |= DIFFERENT(i);
+#undef DIFFERENT
+	return different == 0;
+}
+
+static inline struct memo *remembered(struct thread *t, struct arch_entry entry)
+{
+	struct memo *set = set_of(t, entry);
+	uint64_t generation = atomic_load_explicit(&hr_unwind_generation, memory_order_relaxed);
+	for (uint32_t i = 0; i < 4; i++)
+		if (memo_holds(&set[i], entry, generation))
+			return &set[i];
+	return NULL;
+}
+
+/* After a walk: the kept trace, if it is this one, whole, and not too deep. Newest words first: they differ first. */
+static void memorise(struct thread *t, struct arch_entry entry, uint32_t node, uint32_t site)
+{
+	const struct frame *f = t->depth ? &t->kept[t->depth - 1] : NULL;
+	if (f == NULL || f->ip != entry.ip || f->sp != entry.sp || f->words > MEMO_WORDS || t->root != HR_ROOT_STACK)
+		return;
+	struct memo *m = set_of(t, entry) + t->memo_hand++ % 4;
+	*m = (struct memo){
+		.ip = entry.ip, .sp = entry.sp, .fp = entry.fp, .fp_matters = f->fp_matters,
+		.generation = t->kept_generation, .node = node, .site = site, .words = f->words,
+	};
+	for (uint32_t i = 0; i < f->words; i++) {
+		const struct word *w = &t->words[f->words - 1 - i];
+		m->offset[i] = (int32_t)((w->slot - entry.sp) / 8);
+		m->value[i] = w->value;
+	}
+}
+
+static uint32_t walk_checked(struct thread *t, struct arch_entry entry)
+{
 	uint32_t node = walk(t, entry);
 	if (unlikely(hr_unwind_checked) && node != HR_ROOT_FULL)
 		check(t, entry, node);
 	return node;
+}
+
+uint32_t hr_unwind(struct thread *t, const uintptr_t *frame)
+{
+	return walk_checked(t, arch_entry_of(frame));
+}
+
+uint32_t hr_unwind_site(struct thread *t, const uintptr_t *frame)
+{
+	struct arch_entry entry = arch_entry_of(frame);
+	struct memo *m = remembered(t, entry);
+	if (likely(m != NULL)) {
+		if (unlikely(hr_unwind_checked))
+			check(t, entry, m->node);
+		return m->site;
+	}
+	uint32_t node = walk_checked(t, entry);
+	uint32_t site = hr_site(t, node, DOMAIN_ALLOCATOR);
+	memorise(t, entry, node, site);
+	return site;
 }
 
 uint32_t hr_unwind_from(struct thread *t, struct arch_entry entry)
