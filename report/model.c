@@ -32,44 +32,27 @@ struct builder {
 
 uint32_t model_name(struct model *model, const char *text)
 {
-	struct model_private *p = model->private;
-	struct name *name;
-
-	if (!text)
-		return 0;
-	const size_t length = strlen(text);
-	HASH_FIND(hh, p->names, text, length, name);
-	if (name)
-		return name->index;
-	name = xcalloc(1, sizeof(*name) + length + 1);
-	memcpy(name->text, text, length);
-	xgrow(p->name_list, p->name_count, p->name_capacity);
-	name->index = p->name_count;
-	p->name_list[p->name_count++] = name;
-	HASH_ADD_KEYPTR(hh, p->names, name->text, length, name);
-	return name->index;
+	return text ? texts_number(&model->private->names, text) : 0;
 }
 
 const char *model_text(const struct model *model, uint32_t name)
 {
-	return name ? model->private->name_list[name]->text : NULL;
+	return name ? model->private->names.list[name] : NULL;
 }
 
 uint32_t model_place(struct model *model, struct place_key key)
 {
 	struct model_private *p = model->private;
-	struct place *place;
+	bool is_new;
+	uint64_t *index = table_at(&p->places, &key, sizeof(key), &is_new);
 
-	HASH_FIND(hh, p->places, &key, sizeof(key), place);
-	if (place)
-		return place->index;
-	place = xcalloc(1, sizeof(*place));
-	place->key = key;
-	xgrow(p->place_list, p->place_count, p->place_capacity);
-	place->index = p->place_count;
-	p->place_list[p->place_count++] = place;
-	HASH_ADD(hh, p->places, key, sizeof(key), place);
-	return place->index;
+	if (is_new) {
+		*index = p->place_count;
+		xgrow(p->place_list, p->place_count, p->place_capacity);
+		p->place_list[p->place_count] = xcalloc(1, sizeof(struct place));
+		p->place_list[p->place_count++]->key = key;
+	}
+	return *index;
 }
 
 /* Modules are few: a search from the front. */
@@ -110,7 +93,7 @@ static struct place_key place_of(struct model *model, const struct segment *s, c
 	if (node->kind == HR_NODE_LUA) {
 		const uint32_t chunk = model_name(model, segment_string_at(s, node->value >> 32));
 		const uint32_t function = model_name(model, segment_string_at(s, node->extra));
-		return (struct place_key){.kind = FRAME_LUA, .module = chunk, .function = function, .offset = (uint32_t)node->value};
+		return (struct place_key){.kind = FRAME_LUA, .module = chunk, .function = function, .offset = (uint32_t)node->value, .flags = node->flags};
 	}
 	const uint64_t bias = node->module ? s->modules[node->module].bias : 0;
 	return (struct place_key){.kind = FRAME_NATIVE, .module = node->module ? modules[node->module] : 0, .offset = node->value - bias};
@@ -211,7 +194,7 @@ static void add_member(struct builder *b, const struct process *process, uint32_
 		const struct hr_site *site = &s->sites[i];
 		if (is_empty(site))
 			continue;
-		const int64_t now = live_of(site) > 0 ? live_of(site) : 0;
+		const int64_t now = live_of(site); /* below zero in a stripe that frees what others allocate, and in a remainder */
 		const uint64_t peak = !peak_is_now && site->peak_epoch == hot[HR_HOT_PEAK_EPOCH] ? site->live_at_peak : (uint64_t)now;
 		add_site(b, site, find_row(b, paths[site->node], domains[site->domain]), member, process->parent == SIZE_MAX, peak);
 	}
@@ -330,11 +313,11 @@ static struct model *model_new(struct quality *quality)
 	struct model_private *p = model->private = xcalloc(1, sizeof(*p));
 
 	p->quality = quality;
-	p->name_list = xcalloc(p->name_capacity = 64, sizeof(*p->name_list));
 	p->place_list = xcalloc(p->place_capacity = 64, sizeof(*p->place_list));
 	p->modules = xcalloc(p->module_capacity = 16, sizeof(*p->modules));
 	p->modules[0].path = "[none]";
-	p->name_count = p->place_count = p->module_count = 1;
+	p->place_count = p->module_count = 1;
+	texts_number(&p->names, "");
 	pair_number(&p->paths, 0, 0);
 	return model;
 }

@@ -32,6 +32,7 @@ struct frame {
 	unsigned line;        /* 0: not known */
 	uint32_t identity;    /* of the function: equal for equal {module, function} */
 	uint32_t module_index;
+	bool on_trace; /* Lua: machine code ran, the line is where it begins */
 };
 
 struct figures {

@@ -12,12 +12,8 @@
 
 /* A function in a module: frames of one identity are one function. */
 struct identity {
-	struct identity_key {
-		uint64_t offset; /* of one whose name is not known: its own place */
-		uint32_t module, function;
-	} key;
-	uint32_t index;
-	UT_hash_handle hh;
+	uint64_t offset; /* of one whose name is not known: its own place */
+	uint32_t module, function;
 };
 
 static const char *const notes[HR_ROOT_COUNT] = {
@@ -57,31 +53,26 @@ static struct symbols *symbols_of(struct model *model, uint32_t index)
 
 /* ---- frames -------------------------------------------------------------------------------- */
 
-static uint32_t identity_of(struct model *model, struct identity_key key)
+static uint32_t identity_of(struct model_private *p, struct identity identity)
 {
-	struct model_private *p = model->private;
-	struct identity *identity;
+	bool is_new;
+	uint64_t *number = table_at(&p->identities, &identity, sizeof(identity), &is_new);
 
-	HASH_FIND(hh, p->identities, &key, sizeof(key), identity);
-	if (!identity) {
-		identity = xcalloc(1, sizeof(*identity));
-		identity->key = key;
-		identity->index = p->identity_count++;
-		HASH_ADD(hh, p->identities, key, sizeof(key), identity);
-	}
-	return identity->index;
+	if (is_new)
+		*number = p->identity_count++;
+	return *number;
 }
 
 static void add_frame(struct model *model, struct frame frame)
 {
 	struct model_private *p = model->private;
-	struct identity_key key = {.module = frame.module_index, .function = model_name(model, frame.function)};
+	struct identity key = {.module = frame.module_index, .function = model_name(model, frame.function)};
 
 	if (!frame.function)
 		key.offset = frame.kind == FRAME_LUA ? (uint64_t)model_name(model, frame.file) << 32 | frame.line : frame.offset;
 	else if (frame.kind == FRAME_LUA)
 		key.offset = model_name(model, frame.file);
-	frame.identity = identity_of(model, key);
+	frame.identity = identity_of(p, key);
 	xgrow(model->frames, model->frame_count, p->frame_capacity);
 	model->frames[model->frame_count++] = frame;
 }
@@ -144,6 +135,7 @@ const struct place *model_resolve(const struct model *const_model, uint32_t inde
 			.file = chunk_name(model_text(model, key->module)),
 			.line = key->offset,
 			.module_index = LUA_MODULE,
+			.on_trace = key->flags & HR_NODE_ON_TRACE,
 		});
 	else if (key->kind == FRAME_NOTE)
 		add_frame(model, (struct frame){
@@ -188,12 +180,7 @@ static bool is_wrapper_name(const char *function, void *context)
 
 static void add_callee(const char *function, void *context)
 {
-	struct name **callees = context, *name;
-	const size_t length = strlen(function);
-
-	name = xcalloc(1, sizeof(*name) + length + 1);
-	memcpy(name->text, function, length);
-	HASH_ADD_KEYPTR(hh, *callees, name->text, length, name);
+	texts_number(context, function);
 }
 
 /* A function without a symbol that a wrapper calls or jumps to is a wrapper: nginx's ngx_palloc ends
@@ -201,7 +188,6 @@ static void add_callee(const char *function, void *context)
 static bool is_unnamed_wrapper(struct model *model, const struct frame *frame)
 {
 	struct module *m = &model->private->modules[frame->module_index];
-	struct name *found;
 
 	if (!strstr(frame->function, "!fn@"))
 		return false;
@@ -212,8 +198,7 @@ static bool is_unnamed_wrapper(struct model *model, const struct frame *frame)
 	if (!m->callees_known)
 		symbols_unnamed_callees(m->symbols, is_wrapper_name, add_callee, &m->callees);
 	m->callees_known = true;
-	HASH_FIND(hh, m->callees, frame->function, strlen(frame->function), found);
-	return found != NULL;
+	return texts_have(&m->callees, frame->function);
 }
 
 bool model_is_wrapper(const struct model *const_model, uint32_t index)
@@ -238,37 +223,22 @@ bool model_is_wrapper(const struct model *const_model, uint32_t index)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-static void free_names(struct name **names)
-{
-	struct name *name, *next;
-
-	HASH_ITER(hh, *names, name, next) {
-		HASH_DEL(*names, name);
-		free(name);
-	}
-}
-
 void model_free_frames(struct model *model)
 {
 	struct model_private *p = model->private;
-	struct identity *identity, *next;
 
-	HASH_ITER(hh, p->identities, identity, next) {
-		HASH_DEL(p->identities, identity);
-		free(identity);
-	}
+	table_free(&p->identities);
 	for (size_t i = 1; i < p->module_count; i++) {
-		free_names(&p->modules[i].callees);
+		texts_free(&p->modules[i].callees);
 		if (p->modules[i].symbols)
 			symbols_close(p->modules[i].symbols);
 	}
-	HASH_CLEAR(hh, p->places);
+	table_free(&p->places);
 	pair_index_free(&p->paths);
 	for (size_t i = 1; i < p->place_count; i++)
 		free(p->place_list[i]);
-	free_names(&p->names);
+	texts_free(&p->names);
 	free(p->place_list);
-	free(p->name_list);
 	free(p->modules);
 	free(p->wrapper);
 	free(p->buffer);

@@ -9,12 +9,6 @@
 
 #include "xalloc.h"
 
-struct grouping {
-	uint32_t row; /* in the new table */
-	UT_hash_handle hh;
-	uint32_t key[];
-};
-
 /* Frames that define the row's group, into `to` (room for all of them): the count. */
 static size_t choose(const struct model *model, const uint32_t *frames, size_t count, enum group group, uint32_t *to)
 {
@@ -84,7 +78,7 @@ static void represent(const struct model *model, struct row *row, const uint32_t
 
 void model_group(struct model *model, enum group group)
 {
-	struct grouping *groups = NULL, *known, *next;
+	struct table *groups = NULL; /* by what defines them: the row */
 	struct row *rows = NULL;
 	size_t row_count = 0, capacity = 0;
 	uint32_t chosen[SEGMENT_MAX_DEPTH * 2], key[SEGMENT_MAX_DEPTH * 2 + 1];
@@ -99,17 +93,14 @@ void model_group(struct model *model, enum group group)
 		key[0] = group == GROUP_DOMAIN ? row->domain : 0;
 		for (size_t k = 0; k < count; k++)
 			key[k + 1] = key_of(model, chosen[k], group);
-		const size_t bytes = (count + 1) * sizeof(*key);
-		HASH_FIND(hh, groups, key, bytes, known);
-		if (known) {
-			add(&rows[known->row], row);
-			represent(model, &rows[known->row], chosen);
+		bool is_new;
+		uint64_t *at = table_at(&groups, key, (count + 1) * sizeof(*key), &is_new);
+		if (!is_new) {
+			add(&rows[*at], row);
+			represent(model, &rows[*at], chosen);
 			continue;
 		}
-		known = xcalloc(1, sizeof(*known) + bytes);
-		memcpy(known->key, key, bytes);
-		known->row = row_count;
-		HASH_ADD_KEYPTR(hh, groups, known->key, bytes, known);
+		*at = row_count;
 		xgrow(rows, row_count, capacity);
 		rows[row_count] = *row;
 		rows[row_count].path = UINT32_MAX;
@@ -117,9 +108,10 @@ void model_group(struct model *model, enum group group)
 		rows[row_count].frames = count ? memcpy(xcalloc(count, sizeof(*chosen)), chosen, count * sizeof(*chosen)) : NULL;
 		row_count++;
 	}
-	HASH_ITER(hh, groups, known, next) {
-		HASH_DEL(groups, known);
-		free(known);
+	table_free(&groups);
+	for (size_t i = 0; i < row_count && group == GROUP_DOMAIN; i++) { /* estimates and their remainder sum to what is exact */
+		rows[i].estimated = false;
+		rows[i].figures.live_variance = 0;
 	}
 	free(model->rows);
 	model->rows = rows;
@@ -132,9 +124,9 @@ uint64_t model_measure(const struct figures *f, enum measure by)
 {
 	switch (by) {
 	case BY_PEAK:
-		return f->peak_bytes;
+		return (int64_t)f->peak_bytes > 0 ? f->peak_bytes : 0;
 	case BY_ALLOCATED:
-		return f->allocated_bytes;
+		return (int64_t)f->allocated_bytes > 0 ? f->allocated_bytes : 0; /* a remainder may be below zero */
 	case BY_COUNT:
 		return f->live_count > 0 ? f->live_count : 0;
 	case BY_TEMPORARY:

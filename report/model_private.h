@@ -5,26 +5,18 @@
 
 #include "model.h"
 #include "pair_index.h"
-
-#include <uthash.h>
+#include "table.h"
 
 struct place_key {
 	uint64_t offset; /* native: link-time address; Lua: line; note: enum hr_root */
 	uint32_t kind;   /* enum frame_kind */
 	uint32_t module; /* native: index of modules; Lua: name of the chunk */
-	uint32_t function, zero; /* Lua: name of the function */
+	uint32_t function, flags; /* Lua: name of the function, those of the node */
 };
 
 struct place {
 	struct place_key key;
-	uint32_t index, first_frame, frame_count; /* frame_count 0: not resolved yet */
-	UT_hash_handle hh;
-};
-
-struct name { /* an interned string */
-	uint32_t index;
-	UT_hash_handle hh;
-	char text[];
+	uint32_t first_frame, frame_count; /* frame_count 0: not resolved yet */
 };
 
 struct module {
@@ -34,19 +26,19 @@ struct module {
 	pid_t pid;               /* a live process that has it loaded, 0: none */
 	struct symbols *symbols; /* NULL: not opened yet */
 	bool callees_known;
-	struct name *callees;    /* unnamed functions that wrappers call */
+	struct texts callees;    /* unnamed functions that wrappers call */
 };
 
 /* All arrays are by index; index 0 of places, paths and names is "none". */
 struct model_private {
 	struct quality *quality;
 	const struct snapshot *stored; /* symbols come from there; NULL: from the files */
-	struct name *names, **name_list;
-	struct place *places, **place_list;
+	struct texts names;
+	struct place **place_list;
+	struct table *places, *identities;
 	struct pair_index paths; /* {parent, place} */
 	struct module *modules;
-	struct identity *identities;
-	size_t name_count, name_capacity, place_count, place_capacity, module_count, module_capacity,
+	size_t place_count, place_capacity, module_count, module_capacity,
 		frame_capacity, identity_count;
 	uint8_t *wrapper; /* by identity: 0 not known, 1 no, 2 yes */
 	size_t wrapper_capacity;

@@ -80,9 +80,9 @@ static void write_module(struct model *model, uint32_t index, FILE *out)
 			model_is_wrapper(model, place->first_frame + f); /* finds the callees */
 		write_place(model, place, out);
 	}
-	for (const struct name *name = m->callees; name; name = name->hh.next) {
+	for (size_t i = 0; i < m->callees.count; i++) {
 		fputs("C\t", out);
-		put(name->text, out);
+		put(m->callees.list[i], out);
 		putc('\n', out);
 	}
 }

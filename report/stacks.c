@@ -34,6 +34,8 @@ static struct json *frame_json(const struct frame *frame, enum group group)
 		json_set_integer(json, "line", frame->line);
 	else
 		json_set(json, "line", json_null());
+	if (frame->on_trace)
+		json_set_bool(json, "on_trace", true);
 	return json;
 }
 
@@ -41,9 +43,9 @@ static void set_figures(struct json *json, const struct figures *f)
 {
 	json_set_bytes(json, "live_bytes", not_below_zero(f->live_bytes));
 	json_set_bytes(json, "live_count", not_below_zero(f->live_count));
-	json_set_bytes(json, "peak_bytes", f->peak_bytes);
-	json_set_bytes(json, "allocated_bytes", f->allocated_bytes);
-	json_set_bytes(json, "allocated_count", f->allocated_count);
+	json_set_bytes(json, "peak_bytes", not_below_zero((int64_t)f->peak_bytes));
+	json_set_bytes(json, "allocated_bytes", not_below_zero((int64_t)f->allocated_bytes));
+	json_set_bytes(json, "allocated_count", not_below_zero((int64_t)f->allocated_count));
 	json_set_bytes(json, "temporary_count", f->temporary_count);
 	json_set_bytes(json, "inherited_bytes", not_below_zero(f->inherited_bytes));
 }
@@ -176,6 +178,8 @@ static void print_frame(const struct frame *frame, enum group group, FILE *out)
 		fprintf(out, " %s%s:%u%s", text_dim(), text_safe(frame->file, 200), frame->line, text_reset());
 	else if (frame->file)
 		fprintf(out, " %s%s%s", text_dim(), text_safe(frame->file, 200), text_reset());
+	if (frame->on_trace)
+		fprintf(out, " %s[trace]%s", text_dim(), text_reset());
 	/* The name of an unnamed function starts with its module already. */
 	if (frame->kind == FRAME_NATIVE && !(frame->function && strstr(frame->function, "!fn@")))
 		fprintf(out, " %s[%s]%s", text_dim(), text_safe(module, 100), text_reset());
@@ -194,7 +198,7 @@ static void print_row(const struct model *model, const struct row *row, const st
 	fprintf(out, "%s%s%12s%s %5.1f%% %10s  ", row->estimated ? "~" : " ", text_bold(), counted ? text_count(value) : text_bytes(value),
 		text_reset(), total ? 100.0 * (double)value / (double)total : 0.0,
 		counted ? text_bytes(not_below_zero(row->figures.live_bytes)) : text_count(options->by == BY_ALLOCATED ?
-				row->figures.allocated_count : not_below_zero(row->figures.live_count)));
+				not_below_zero((int64_t)row->figures.allocated_count) : not_below_zero(row->figures.live_count)));
 	if (options->group != GROUP_STACK && options->group != GROUP_LUA && count > 0) {
 		if (model->frames[frames[0]].kind == FRAME_NOTE)
 			fprintf(out, "%s: ", text_safe(domain, 80));

@@ -532,7 +532,6 @@ void symbols_close(struct symbols *s)
 	table_free(&s->unit_index);
 	if (s->dwfl)
 		dwfl_end(s->dwfl);
-	free(s->units);
 	free(s->named.ranges);
 	free(s->unwind.ranges);
 	free(s->basename);
