@@ -223,8 +223,11 @@ uint32_t hr_lua_sample_node(struct thread *t, struct vm *vm, const uintptr_t *fr
 static uint32_t move(struct thread *t, uint32_t node, uint32_t from, uint32_t onto)
 {
 	uint32_t inner[INNER_MAX], count = 0;
-	for (; node != from && node >= HR_ROOT_COUNT && count < INNER_MAX; node = hr_node_key(node).parent)
-		inner[count++] = node;
+	for (uint32_t n = node; n != from; n = hr_node_key(n).parent) {
+		if (n < HR_ROOT_COUNT || count == INNER_MAX)
+			return node;
+		inner[count++] = n;
+	}
 	while (count-- > 0) {
 		struct node_key key = hr_node_key(inner[count]);
 		if (is_luajit(&key))
@@ -244,39 +247,37 @@ static uint32_t interpreter_node(const struct thread *t, uintptr_t cframe)
 	return 0;
 }
 
-static uint32_t put_together(struct thread *t, struct vm *vm, uint32_t node, bool jit)
+static uint32_t put_together(struct thread *t, struct vm *vm, const uintptr_t *frame, uint32_t node, bool jit)
 {
-	uint32_t interpreter = jit ? 0 : interpreter_node(t, vm->walk.cframe);
-	if (!jit && interpreter == 0)
-		return node;
-	uint32_t outer = jit ? outside(t, vm) : strip(interpreter);
-	return move(t, node, interpreter, with_lua(t, vm, &vm->walk, outer));
+	if (jit)
+		return move(t, node, HR_ROOT_JIT, with_lua(t, vm, &vm->walk, outside(t, vm)));
+	hr_unwind(t, frame); /* the site may have come from the memo: the kept trace is to be this one */
+	uint32_t interpreter = interpreter_node(t, vm->walk.cframe);
+	return interpreter ? move(t, node, interpreter, with_lua(t, vm, &vm->walk, strip(interpreter))) : node;
 }
 
-static uint32_t spliced_node(struct thread *t, uint32_t node)
+static uint32_t spliced_node(struct thread *t, const uintptr_t *frame, uint32_t node)
 {
 	enum node_state state = state_of(node);
 	if (likely(state == STATE_PLAIN))
 		return node;
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
-	struct vm *vm = hr_lua_running(t, sp);
-	if (vm == NULL || !walked(t, vm, sp) || (state == STATE_JIT && !vm->walk.on_trace))
+	struct vm *vm = hr_lua_running(t, (uintptr_t)frame);
+	if (vm == NULL || !walked(t, vm, (uintptr_t)frame) || (state == STATE_JIT && !vm->walk.on_trace))
 		return node;
-	if (vm->walk.on_trace)
+	if (state == STATE_JIT) {
 		note_trace(t, vm, node);
+		return put_together(t, vm, frame, node, true);
+	}
 	uint64_t key;
 	struct lua_cached *c = cached(vm, vm->walk.hash ^ vm->walk.cframe, node, &key);
-	if (state == STATE_LUAJIT && c->key == key && c->epoch == vm->epoch)
-		return c->node;
-	uint32_t spliced = put_together(t, vm, node, state == STATE_JIT);
-	if (state == STATE_LUAJIT)
-		*c = (struct lua_cached){.key = key, .node = spliced, .epoch = vm->epoch};
-	return spliced;
+	if (c->key != key || c->epoch != vm->epoch)
+		*c = (struct lua_cached){.key = key, .node = put_together(t, vm, frame, node, false), .epoch = vm->epoch};
+	return c->node;
 }
 
-uint32_t hr_lua_site(struct thread *t, uint32_t site)
+uint32_t hr_lua_site(struct thread *t, const uintptr_t *frame, uint32_t site)
 {
-	uint32_t node = hr_site_node(site), spliced = spliced_node(t, node);
+	uint32_t node = hr_site_node(site), spliced = spliced_node(t, frame, node);
 	return likely(spliced == node) ? site : hr_site(t, spliced, DOMAIN_ALLOCATOR);
 }
 

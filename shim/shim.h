@@ -446,8 +446,8 @@ void hr_luajit_rebuild(void); /* in a forked child: what each VM holds, to its s
 /* ---- lua_node.c ------------------------------------------------------------------------------- */
 
 extern bool hr_lua_stacks; /* some VM of this process has Lua stacks */
-/* The site of a stack of the allocator, just unwound: where it leads through Lua, the one with the Lua frames in it. */
-uint32_t hr_lua_site(struct thread *t, uint32_t site);
+/* The site that hr_unwind_site just gave for this frame: where its stack leads through Lua, the one with the Lua frames in it. */
+uint32_t hr_lua_site(struct thread *t, const uintptr_t *frame, uint32_t site);
 
 /* ---- segment.c: the file ---------------------------------------------------------------------- */
 

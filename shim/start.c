@@ -209,7 +209,7 @@ static void make_child_segment(void)
 	hr_header->own_private_bytes = own;
 	hr_header->inherited_bytes = hr_header->hot[HR_HOT_TOTAL_LIVE] = total; /* until the rows tell exactly */
 	hr_header->state = HR_STATE_FORKED;
-	hr_header->main_started_ns = hr_header->start_ns = sys_monotonic_ns();
+	hr_header->main_started_ns = sys_monotonic_ns(); /* start_ns stays the parent's: ages of blocks count from it */
 	hr_header->start_realtime_ns = hr_header->created_realtime_ns;
 	hr_strings_republish(false);
 	hr_publish_forked();

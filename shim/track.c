@@ -32,7 +32,7 @@ static inline void put(struct thread *t, const void *block, uint64_t hint, struc
 static inline uint32_t site_of(struct thread *t, const uintptr_t *frame)
 {
 	uint32_t site = hr_unwind_site(t, frame);
-	return unlikely(hr_lua_stacks) ? hr_lua_site(t, site) : site;
+	return unlikely(hr_lua_stacks) ? hr_lua_site(t, frame, site) : site;
 }
 
 void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size)

@@ -374,8 +374,5 @@ uint32_t hr_unwind_site(struct thread *t, const uintptr_t *frame)
 
 uint32_t hr_unwind_from(struct thread *t, struct arch_entry entry)
 {
-	uint32_t node = walk(t, entry);
-	if (unlikely(hr_unwind_checked) && node != HR_ROOT_FULL)
-		check(t, entry, node);
-	return node;
+	return walk_checked(t, entry);
 }

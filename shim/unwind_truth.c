@@ -12,6 +12,7 @@
  */
 #include <dlfcn.h>
 #include <libunwind-x86_64.h>
+#include <sys/stat.h>
 
 #include "shim.h"
 
@@ -109,6 +110,36 @@ static int no_name(unw_addr_space_t as, unw_word_t ip, char *buffer, size_t size
 	return -UNW_ENOINFO;
 }
 
+/*
+ * Setting libunwind up opens a pipe, for a check of addresses that only its local address space makes: it is
+ * closed again. It took the two lowest free descriptors, and they are the two ends of one pipe.
+ */
+struct descriptors {
+	long first, second;
+};
+
+static struct descriptors lowest_free(void)
+{
+	struct descriptors d = {sys_open("/", O_PATH | O_CLOEXEC, 0), sys_open("/", O_PATH | O_CLOEXEC, 0)};
+	if (!sys_failed(d.first))
+		sys_close((int)d.first);
+	if (!sys_failed(d.second))
+		sys_close((int)d.second);
+	return d;
+}
+
+static void close_pipe(struct descriptors d)
+{
+	struct stat first, second;
+	if (sys_failed(d.first) || sys_failed(d.second) || sys_failed(arch_syscall6(SYS_fstat, d.first, (long)&first, 0, 0, 0, 0)) ||
+	    sys_failed(arch_syscall6(SYS_fstat, d.second, (long)&second, 0, 0, 0, 0)))
+		return;
+	if (!S_ISFIFO(first.st_mode) || !S_ISFIFO(second.st_mode) || first.st_ino != second.st_ino)
+		return;
+	sys_close((int)d.first);
+	sys_close((int)d.second);
+}
+
 void hr_truth_start(void)
 {
 	static unw_accessors_t accessors = {
@@ -132,9 +163,11 @@ void hr_truth_start(void)
 	search_table = (int (*)(unw_addr_space_t, unw_word_t, unw_dyn_info_t *, unw_proc_info_t *, int, void *))dlsym(lib, "_Ux86_64_dwarf_search_unwind_table");
 	if (!create_addr_space || !init_remote || !step || !get_reg || !set_caching_policy || !search_table)
 		return;
+	struct descriptors opened = lowest_free();
 	space = create_addr_space(&accessors, 0);
 	if (space)
-		set_caching_policy(space, UNW_CACHE_NONE);
+		set_caching_policy(space, UNW_CACHE_NONE); /* sets up the local half, too */
+	close_pipe(opened);
 }
 
 bool hr_truth_available(void)
