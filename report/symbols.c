@@ -9,6 +9,7 @@
  */
 #include "symbols.h"
 
+#include "code.h"
 #include "readable.h"
 #include "table.h"
 #include "xalloc.h"
@@ -32,7 +33,7 @@ struct range { /* a function */
 	const char *shown;   /* the name for people, made when first asked for */
 };
 
-struct table {
+struct ranges {
 	struct range *ranges;
 	size_t count, capacity;
 };
@@ -50,12 +51,11 @@ struct symbols {
 	char *basename;
 	Dwfl *dwfl;
 	Dwfl_Module *module;
-	const uint8_t *file;
-	size_t file_size;
+	struct code code;
 	Elf *elf;
 	bool has_dwarf;
 	Dwarf_Addr dwarf_bias; /* what libdw calls an address + bias = ours */
-	struct table named, unwind;
+	struct ranges named, unwind;
 	struct table *unit_index; /* by the unit's offset: its number */
 	struct unit *units;       /* those read so far */
 	size_t unit_count, unit_capacity;
@@ -134,7 +134,7 @@ static unsigned preference(const GElf_Sym *symbol, const char *name)
 static void read_symbols(struct symbols *s)
 {
 	const int count = dwfl_module_getsymtab(s->module);
-	struct table *t = &s->named;
+	struct ranges *t = &s->named;
 
 	for (int i = 1; i < count; i++) {
 		GElf_Sym symbol;
@@ -160,74 +160,23 @@ static void read_symbols(struct symbols *s)
 
 /* ---- the unwind table ---------------------------------------------------------------------- */
 
-/* `length` bytes of the file at a link-time address; NULL when they are not all there. */
-static const uint8_t *bytes_at(const struct symbols *s, uint64_t address, uint64_t length)
+static void read_unwind_table(struct symbols *s)
 {
-	size_t headers;
+	struct code_function *functions;
+	struct ranges *t = &s->unwind;
 
-	if (elf_getphdrnum(s->elf, &headers) != 0)
-		return NULL;
-	for (size_t i = 0; i < headers; i++) {
-		GElf_Phdr p;
-		if (!gelf_getphdr(s->elf, i, &p) || p.p_type != PT_LOAD || address < p.p_vaddr || address - p.p_vaddr >= p.p_filesz)
-			continue;
-		const uint64_t into = address - p.p_vaddr;
-		if (length > p.p_filesz - into || p.p_offset > s->file_size || p.p_filesz > s->file_size - p.p_offset)
-			return NULL;
-		return s->file + p.p_offset + into;
-	}
-	return NULL;
-}
-
-static int32_t signed32(const uint8_t *p)
-{
-	int32_t value;
-
-	memcpy(&value, p, sizeof(value));
-	return value;
-}
-
-/* The search table of .eh_frame_hdr in the one encoding linkers write: {function, entry}, 32 bits from its head. */
-static void read_unwind_table(struct symbols *s, uint64_t head)
-{
-	const uint8_t *h = bytes_at(s, head, 12);
-
-	if (!h || h[0] != 1 || h[1] != (DW_EH_PE_pcrel | DW_EH_PE_sdata4) || h[2] != DW_EH_PE_udata4 ||
-		h[3] != (DW_EH_PE_datarel | DW_EH_PE_sdata4))
-		return;
-	const uint32_t count = signed32(h + 8);
-	const uint8_t *rows = bytes_at(s, head + 12, count * 8ull);
-	if (!rows)
-		return;
-	s->unwind.ranges = xcalloc(count, sizeof(*s->unwind.ranges));
-	for (uint32_t i = 0; i < count; i++) {
-		const uint64_t start = head + signed32(rows + 8 * i), entry = head + signed32(rows + 8 * i + 4);
-		/* An entry: length, CIE, start, then the function's length, each 32 bits. */
-		const uint8_t *e = bytes_at(s, entry, 16);
-		const uint64_t length = e ? (uint32_t)signed32(e + 12) : 0;
-		s->unwind.ranges[s->unwind.count++] = (struct range){.start = start, .end = start + length};
-	}
-	qsort(s->unwind.ranges, s->unwind.count, sizeof(*s->unwind.ranges), by_start);
-}
-
-static void find_unwind_table(struct symbols *s)
-{
-	size_t headers;
-
-	s->file = (const uint8_t *)elf_rawfile(s->elf, &s->file_size);
-	if (!s->file || elf_getphdrnum(s->elf, &headers) != 0)
-		return;
-	for (size_t i = 0; i < headers; i++) {
-		GElf_Phdr p;
-		if (gelf_getphdr(s->elf, i, &p) && p.p_type == PT_GNU_EH_FRAME)
-			read_unwind_table(s, p.p_vaddr);
-	}
+	s->code.file = (const uint8_t *)elf_rawfile(s->elf, &s->code.size);
+	t->count = code_functions(&s->code, &functions);
+	t->ranges = xcalloc(t->count, sizeof(*t->ranges));
+	for (size_t i = 0; i < t->count; i++)
+		t->ranges[i] = (struct range){.start = functions[i].start, .end = functions[i].end};
+	free(functions);
 }
 
 /* ---- names --------------------------------------------------------------------------------- */
 
 /* The last range that starts at or before the address; NULL. */
-static struct range *at_or_before(const struct table *t, uint64_t address)
+static struct range *at_or_before(const struct ranges *t, uint64_t address)
 {
 	size_t low = 0, high = t->count;
 
@@ -454,48 +403,43 @@ size_t symbols_lookup(struct symbols *s, uint64_t address, const struct symbol *
 	return count;
 }
 
-/* Adds each unnamed function that the code of `from` calls or jumps to, by a 32-bit displacement. */
-static void add_callees(struct symbols *s, const struct range *from, struct range **list, size_t *count)
-{
-	const uint64_t length = from->end - from->start;
-	const uint8_t *code = bytes_at(s, from->start, length);
+struct callees {
+	struct symbols *symbols;
+	struct range **list;
+	size_t count;
+};
 
-	for (uint64_t i = 0; code && length >= 5 && i <= length - 5; i++) {
-		if (code[i] != 0xe8 && code[i] != 0xe9)
-			continue;
-		/* Data that looks like a call hardly hits the very start of a function. */
-		const uint64_t to = from->start + i + 5 + signed32(code + i + 1);
-		struct range *callee = at_or_before(&s->unwind, to);
-		if (!callee || callee->start != to || function_at(s, to) != callee)
-			continue;
-		bool known = false;
-		for (size_t k = 0; k < *count && !known; k++)
-			known = list[k] == callee;
-		if (!known && *count < s->unwind.count)
-			list[(*count)++] = callee;
+/* Data that looks like a call hardly hits the very start of a function. */
+static void add_callee(uint64_t target, void *context)
+{
+	struct callees *callees = context;
+	struct range *callee = at_or_before(&callees->symbols->unwind, target);
+
+	if (!callee || callee->start != target || function_at(callees->symbols, target) != callee)
+		return;
+	for (size_t i = 0; i < callees->count; i++) {
+		if (callees->list[i] == callee)
+			return;
 	}
+	callees->list[callees->count++] = callee; /* there is room: each unwind entry comes once */
 }
 
 void symbols_unnamed_callees(struct symbols *s, bool (*matches)(const char *function, void *context),
 	void (*add)(const char *function, void *context), void *context)
 {
-	struct range **list = xcalloc(s->unwind.count, sizeof(*list));
-	GElf_Ehdr header;
-	size_t count = 0;
+	struct callees callees = {.symbols = s, .list = xcalloc(s->unwind.count, sizeof(*callees.list))};
 
-	if (s->state == SYMBOLS_FINE && gelf_getehdr(s->elf, &header) && header.e_machine == EM_X86_64) {
-		for (size_t i = 0; i < s->named.count; i++) {
-			/* Wrappers in C: no need to make a thousand C++ names readable. */
-			const char *name = s->named.ranges[i].name;
-			if (name[0] != '_' && matches(shown_name(s, &s->named.ranges[i]), context))
-				add_callees(s, &s->named.ranges[i], list, &count);
-		}
-		for (size_t i = 0; i < count; i++)
-			add_callees(s, list[i], list, &count);
+	for (size_t i = 0; i < s->named.count; i++) {
+		struct range *r = &s->named.ranges[i];
+		/* Wrappers in C: no need to make a thousand C++ names readable. */
+		if (r->name[0] != '_' && matches(shown_name(s, r), context))
+			code_calls(&s->code, r->start, r->end, add_callee, &callees);
 	}
-	for (size_t i = 0; i < count; i++)
-		add(shown_name(s, list[i]), context);
-	free(list);
+	for (size_t i = 0; i < callees.count; i++)
+		code_calls(&s->code, callees.list[i]->start, callees.list[i]->end, add_callee, &callees);
+	for (size_t i = 0; i < callees.count; i++)
+		add(shown_name(s, callees.list[i]), context);
+	free(callees.list);
 }
 
 /* ---- opening and closing ------------------------------------------------------------------- */
@@ -513,7 +457,7 @@ struct symbols *symbols_open(const char *const *ways, const uint8_t *build_id, s
 		ways++;
 	if (s->state == SYMBOLS_FINE) {
 		read_symbols(s);
-		find_unwind_table(s);
+		read_unwind_table(s);
 		s->has_dwarf = dwfl_module_getdwarf(s->module, &s->dwarf_bias) != NULL;
 	}
 	return s;
