@@ -18,6 +18,7 @@ int cmd_diff(int argc, char **argv);
 int cmd_mark(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_clean(int argc, char **argv);
 
 #endif

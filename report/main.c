@@ -28,6 +28,7 @@ static const struct {
 	{"mark", cmd_mark, "name a moment that reports can start at"},
 	{"compare", cmd_compare, "run a command under several allocators, and say which differ"},
 	{"report", cmd_report, "one page with the pictures"},
+	{"export", cmd_export, "for flame graphs, pprof, Prometheus"},
 	{"clean", cmd_clean, "remove what ended processes left"},
 };
 

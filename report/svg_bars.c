@@ -3,7 +3,7 @@
  * svg_bars.c - bars of parts side by side, to one scale.
  *
  *   beside:  label    [####|###|##        ]   value        above:  label                      value
- *            0        26 %            68 %    100 %                [####|###|##                   ]
+ *                                                                  [####|###|##                   ]
  */
 #include "svg.h"
 
@@ -11,11 +11,11 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define BESIDE_ROW 22.0
 #define ABOVE_ROW 44.0
-#define LEFT 26.0 /* percent */
-#define RIGHT 68.0
+#define PER_LETTER 1.9 /* percent, in the narrowest place: a card on a phone */
 #define GAP 0.15 /* percent between parts, where they are wide enough to be told apart */
 
 static uint64_t sum_of(const struct svg_bar *bar)
@@ -25,6 +25,19 @@ static uint64_t sum_of(const struct svg_bar *bar)
 	for (size_t i = 0; i < bar->count; i++)
 		sum += bar->parts[i].value;
 	return sum;
+}
+
+/* Room in percent for the longest of the texts beside the bars. */
+static double room_for(const struct svg_bar *bars, size_t count, bool values)
+{
+	size_t longest = 4;
+
+	for (size_t i = 0; i < count; i++) {
+		const size_t length = strlen(values ? bars[i].value : bars[i].label);
+		if (length > longest)
+			longest = length;
+	}
+	return longest > 20 ? 20 * PER_LETTER : (double)longest * PER_LETTER;
 }
 
 static void draw_parts(FILE *out, const struct svg_bar *bar, double y, double from, double to, uint64_t longest)
@@ -47,6 +60,7 @@ static void draw_parts(FILE *out, const struct svg_bar *bar, double y, double fr
 void svg_bars(FILE *out, bool alone, const char *name, bool above, const struct svg_bar *bars, size_t count)
 {
 	const double row = above ? ABOVE_ROW : BESIDE_ROW;
+	const double left = above ? 0 : room_for(bars, count, false) + 2, right = above ? 100 : 98 - room_for(bars, count, true);
 	uint64_t longest = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -58,13 +72,13 @@ void svg_bars(FILE *out, bool alone, const char *name, bool above, const struct 
 	for (size_t i = 0; i < count; i++) {
 		const double y = row * (double)i, base = y + 14;
 		fprintf(out, "<text x=\"0\" y=\"%.0f\">", base);
-		markup_short(out, bars[i].label, above ? 60 : 34);
+		markup_short(out, bars[i].label, above ? 60 : 20);
 		fprintf(out, "</text><text class=\"number\" x=\"100%%\" y=\"%.0f\">", base);
 		markup_short(out, bars[i].value, 40);
 		fputs("</text>", out);
-		fprintf(out, "<rect class=\"track\" x=\"%g%%\" y=\"%.0f\" width=\"%g%%\" height=\"14\"/>\n", above ? 0 : LEFT,
-			above ? y + 21 : y + 3, above ? 100 : RIGHT - LEFT);
-		draw_parts(out, &bars[i], above ? y + 21 : y + 3, above ? 0 : LEFT, above ? 100 : RIGHT, longest);
+		fprintf(out, "<rect class=\"track\" x=\"%g%%\" y=\"%.0f\" width=\"%g%%\" height=\"14\"/>\n", left,
+			above ? y + 21 : y + 3, right - left);
+		draw_parts(out, &bars[i], above ? y + 21 : y + 3, left, right, longest);
 	}
 	svg_close(out, alone);
 }
