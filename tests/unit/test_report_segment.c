@@ -158,6 +158,9 @@ START_TEST(refuses_sections_outside_the_file)
 	DAMAGE(sections[HR_SITES].offset, UINT64_MAX - 8);
 	assert_refused("section 2: outside the file");
 	make_example();
+	DAMAGE(sections[HR_SITES].offset, h_.file_size - 8); /* begins in it, ends behind it */
+	assert_refused("section 2: outside the file");
+	make_example();
 	DAMAGE(sections[HR_SITES].offset, 64);
 	assert_refused("section 2: outside the file");
 }
