@@ -54,8 +54,8 @@ static void book_map(struct call c, const uintptr_t *frame, uintptr_t at, size_t
 		hr_zone_mapped(c.t, at, length);
 	} else if (class == MODULE_LUAJIT) {
 		request.kind = HR_MAPPING_LUAJIT;
-		request.vm = c.t->vm;
-		request.domain = hr_vm_domain(c.t->vm);
+		request.vm = c.t->vm ? c.t->vm : c.t->last_vm;
+		request.domain = hr_vm_domain(request.vm);
 		request.direct = hr_vm_asks_direct(c.t->vm);
 	} else if (class == MODULE_HEAPRAY) {
 		request.kind = HR_MAPPING_HEAPRAY;

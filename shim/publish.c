@@ -16,6 +16,9 @@
 _Atomic uint64_t hr_now_ns;
 _Atomic uint32_t hr_age;
 static _Atomic uint64_t last_published_ns;
+#define BURST_NS 8000000u
+#define BURST_BYTES (1u << 20)
+static uint64_t live_at_publish;
 static struct timeline line;
 static const char *title; /* argv[0], where a program writes its title */
 static size_t title_room;
@@ -103,12 +106,21 @@ static void publish_timeline(uint64_t now)
 
 static void publish(struct thread *t, uint64_t now)
 {
+	live_at_publish = count_read(&hr_header->hot[HR_HOT_TOTAL_LIVE]);
 	publish_role();
 	hr_allocator_stats_tick(now);
 	publish_timeline(now);
 	hr_zones_tick(t, now);
 	hr_live_geometry(&hr_header->live);
 	hr_header->last_event_ns = now;
+}
+
+/* A program that allocates in a burst and then falls silent: its figures must not be from before the burst. */
+static bool changed_much(uint64_t since)
+{
+	uint64_t then = live_at_publish, now = count_read(&hr_header->hot[HR_HOT_TOTAL_LIVE]);
+	uint64_t change = now > then ? now - then : then - now;
+	return since >= BURST_NS && change >= BURST_BYTES && change >= then / 8;
 }
 
 void hr_tick(struct thread *t)
@@ -118,7 +130,7 @@ void hr_tick(struct thread *t)
 	if (t->stack_low == 0)
 		hr_thread_stack_check(t);
 	uint64_t last = atomic_load_explicit(&last_published_ns, memory_order_relaxed);
-	if (now - last < hr_config.publish_ns)
+	if (now - last < hr_config.publish_ns && !changed_much(now - last))
 		return;
 	if (atomic_compare_exchange_strong(&last_published_ns, &last, now)) {
 		publish(t, now);

@@ -170,6 +170,7 @@ struct thread {
 	uint64_t random;
 	int64_t sample_left;             /* bytes until the next sampled stack */
 	struct vm *vm;                   /* LuaJIT VM whose allocator, or creation, runs in this thread */
+	struct vm *last_vm;              /* whose allocator ran last: LuaJIT maps machine code outside of it */
 	bool quiet_frees;                /* lua_close of a VM whose first blocks were not seen */
 
 	/* the last stack, outermost frame first */
