@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* callers.c - opens the symbols of a file when one of its nodes is first asked for, and keeps what was found. */
+/* callers.c - opens the symbols of a file when one of its nodes is first asked for, and keeps what was found.
+ */
 #include "callers.h"
 
 #include "owners.h"
@@ -11,9 +12,9 @@ struct file {
 	const char *base;
 	const uint8_t *build_id;
 	size_t id_length;
-	int pid;                  /* where the file can be seen from; 0: nowhere but here */
+	int pid;                 /* where the file can be seen from; 0: nowhere but here */
 	struct symbols *symbols; /* NULL: no name was asked for yet */
-	char **passing; /* unnamed functions that wrappers call */
+	char **passing;          /* unnamed functions that wrappers call */
 	size_t passing_count, passing_room;
 	bool passing_known;
 };
@@ -27,9 +28,9 @@ struct stacks_of {
 	struct callers *callers;
 	const struct segment *segment;
 	int pid;
-	struct file **modules;   /* as segment->modules; NULL: not asked for yet */
-	const char **functions;  /* as segment->nodes; NULL: not asked for yet */
-	uint32_t *owners;        /* as segment->nodes; 0 = not asked for yet, else owner + 1 */
+	struct file **modules;  /* as segment->modules; NULL: not asked for yet */
+	const char **functions; /* as segment->nodes; NULL: not asked for yet */
+	uint32_t *owners;       /* as segment->nodes; 0 = not asked for yet, else owner + 1 */
 };
 
 struct callers *callers_open(void)
@@ -56,12 +57,12 @@ struct stacks_of *callers_stacks(struct callers *callers, const struct segment *
 {
 	struct stacks_of *stacks = xcalloc(1, sizeof *stacks);
 	*stacks = (struct stacks_of){
-	        .callers = callers,
-	        .segment = segment,
-	        .pid = pid,
-	        .modules = xcalloc(segment->module_count, sizeof *stacks->modules),
-	        .functions = xcalloc(segment->node_count, sizeof *stacks->functions),
-	        .owners = xcalloc(segment->node_count, sizeof *stacks->owners),
+		.callers = callers,
+		.segment = segment,
+		.pid = pid,
+		.modules = xcalloc(segment->module_count, sizeof *stacks->modules),
+		.functions = xcalloc(segment->node_count, sizeof *stacks->functions),
+		.owners = xcalloc(segment->node_count, sizeof *stacks->owners),
 	};
 	return stacks;
 }
@@ -99,16 +100,17 @@ static struct file *file_of(struct stacks_of *stacks, uint32_t module)
 		path = "";
 	for (size_t i = 0; i < callers->count; i++) {
 		struct file *file = callers->files[i];
-		if (!strcmp(file->path, path) && file->id_length == id_length && !memcmp(file->build_id, row->build_id, id_length))
+		if (!strcmp(file->path, path) && file->id_length == id_length &&
+			!memcmp(file->build_id, row->build_id, id_length))
 			return stacks->modules[module] = file;
 	}
 	struct file *file = xcalloc(1, sizeof *file);
 	const char *slash = strrchr(path, '/');
 	*file = (struct file){.path = path,
-	                      .base = slash ? slash + 1 : path,
-	                      .build_id = row->build_id,
-	                      .id_length = id_length,
-	                      .pid = stacks->pid};
+		.base = slash ? slash + 1 : path,
+		.build_id = row->build_id,
+		.id_length = id_length,
+		.pid = stacks->pid};
 	xgrow(callers->files, callers->count, callers->room);
 	callers->files[callers->count++] = file;
 	return stacks->modules[module] = file;
@@ -133,7 +135,8 @@ const char *callers_function(struct stacks_of *stacks, uint32_t node)
 	if (!stacks->functions[node]) {
 		const struct hr_node *row = &stacks->segment->nodes[node];
 		const struct symbol *found;
-		size_t count = symbols_lookup(symbols_of(file), row->value - 1 - stacks->segment->modules[row->module].bias, &found);
+		size_t count = symbols_lookup(symbols_of(file),
+			row->value - 1 - stacks->segment->modules[row->module].bias, &found);
 		const char *function = count ? found[count - 1].function : NULL;
 		stacks->functions[node] = function ? function : "";
 	}
@@ -186,11 +189,13 @@ static bool passes_on(struct stacks_of *stacks, uint32_t node)
 	return false;
 }
 
-/* The C library allocates for whoever calls it. Its names are not needed for that, and cost most of all to read. */
+/* The C library allocates for whoever calls it. Its names are not needed for that, and cost most of all to
+ * read. */
 static bool is_libc(struct stacks_of *stacks, uint32_t node)
 {
 	const char *file = callers_file(stacks, node);
-	return file && (!strncmp(file, "libc.so", 7) || !strncmp(file, "libc-2.", 7) || !strncmp(file, "libc.musl", 9));
+	return file && (!strncmp(file, "libc.so", 7) || !strncmp(file, "libc-2.", 7) ||
+			       !strncmp(file, "libc.musl", 9));
 }
 
 static bool is_loader(struct stacks_of *stacks, uint32_t node)

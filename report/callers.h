@@ -11,7 +11,7 @@
 
 #include "segment.h"
 
-struct callers;  /* the files */
+struct callers;   /* the files */
 struct stacks_of; /* one segment's stacks */
 
 struct callers *callers_open(void);
@@ -21,15 +21,17 @@ void callers_close(struct callers *callers); /* after all of its stacks */
 struct stacks_of *callers_stacks(struct callers *callers, const struct segment *segment, int pid);
 void callers_stacks_free(struct stacks_of *stacks);
 
-/* The function of a node: of inlined ones the outermost, which is the real one. NULL: not known, or not native. */
+/* The function of a node: of inlined ones the outermost, which is the real one. NULL: not known, or not
+ * native. */
 const char *callers_function(struct stacks_of *stacks, uint32_t node);
 /* The base name of the file it is in; NULL: not native. */
 const char *callers_file(struct stacks_of *stacks, uint32_t node);
-/* It is in a shared library or the loader: told without reading names, which of some cost more than all else. */
+/* It is in a shared library or the loader: told without reading names, which of some cost more than all else.
+ */
 bool callers_is_library(struct stacks_of *stacks, uint32_t node);
 /*
- * The first node from `node` outwards that does not only pass an allocation on, as wrappers and the C library do;
- * a root when there is none.
+ * The first node from `node` outwards that does not only pass an allocation on, as wrappers and the C library
+ * do; a root when there is none.
  */
 uint32_t callers_owner(struct stacks_of *stacks, uint32_t node);
 

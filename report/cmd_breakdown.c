@@ -12,13 +12,13 @@
 
 #define FIRST_SCREEN 12
 
-static const char doc[] =
-        "Shows where the memory of a process or family is: the system's figures and, for each component, what it has "
-        "of them. Works for any process; one under the shim tells more."
-        "\vEXAMPLES\n"
-        "  heapray breakdown $(cat /run/nginx.pid)     master, workers and their sum\n"
-        "  heapray breakdown --one 4711                that process alone\n"
-        "  heapray breakdown --json 4711 | jq '.total'\n";
+static const char doc[] = "Shows where the memory of a process or family is: the system's figures and, for "
+			  "each component, what it has "
+			  "of them. Works for any process; one under the shim tells more."
+			  "\vEXAMPLES\n"
+			  "  heapray breakdown $(cat /run/nginx.pid)     master, workers and their sum\n"
+			  "  heapray breakdown --one 4711                that process alone\n"
+			  "  heapray breakdown --json 4711 | jq '.total'\n";
 
 /* The parts that only a segment and the process's own structures can tell. */
 void breakdown_gather(struct breakdown *breakdown)
@@ -32,7 +32,8 @@ void breakdown_gather(struct breakdown *breakdown)
 		struct breakdown_member *member = &breakdown->members[i];
 		if (!ledger->books)
 			continue;
-		struct stacks_of *stacks = callers_stacks(callers, ledger->books, process->alive ? process->pid : 0);
+		struct stacks_of *stacks =
+			callers_stacks(callers, ledger->books, process->alive ? process->pid : 0);
 		if (ledger->books == process->segment) {
 			subsystems_add(stacks, ledger->books, false, &member->subsystems);
 			subsystems_add(stacks, ledger->books, ledger->parent_counts, &breakdown->subsystems);
@@ -71,6 +72,8 @@ int cmd_breakdown(int argc, char **argv)
 	if (options.json)
 		json_print(breakdown_json(&breakdown), stdout);
 	else
-		breakdown_print(&breakdown, !options.limit_given ? FIRST_SCREEN : options.limit ? options.limit : SIZE_MAX);
+		breakdown_print(&breakdown, !options.limit_given ? FIRST_SCREEN
+					    : options.limit      ? options.limit
+								 : SIZE_MAX);
 	return 0;
 }

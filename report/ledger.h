@@ -35,7 +35,7 @@ enum component {
 	C_FILE,
 	C_HEAPRAY,
 	C_KERNEL,
-	C_RESERVED, /* no access: guard pages, reservations nobody claimed */
+	C_RESERVED,    /* no access: guard pages, reservations nobody claimed */
 	C_UNEXPLAINED, /* what no rule could name */
 	C_COUNT,
 };
@@ -68,8 +68,8 @@ struct claims {
 };
 
 /* Adds a claim on all pages the range touches; an empty or backward range is dropped. */
-void claims_add(struct claims *claims, uint64_t start, uint64_t end, enum claim_rank rank, enum component component,
-                const char *label);
+void claims_add(struct claims *claims, uint64_t start, uint64_t end, enum claim_rank rank,
+	enum component component, const char *label);
 /* Sorts by rank and start, and makes claims of one rank disjoint: the earlier start wins. */
 void claims_settle(struct claims *claims);
 void claims_free(struct claims *claims);
@@ -79,7 +79,8 @@ struct piece {
 	enum component component;
 	const char *label;
 	const struct vma *vma;
-	bool claimable; /* anonymous memory that nobody claimed: a live block in it makes it the allocator's */
+	bool claimable; /* anonymous memory that nobody claimed: a live block in it makes it the allocator's
+			 */
 	struct usage figures;
 };
 
@@ -96,9 +97,9 @@ void ledger_cut(const struct smaps *smaps, const struct claims *claims, bool zon
 /* A live block of the allocator lies here. Returns how many claimable pieces are left. */
 size_t ledger_block(struct pieces *pieces, uint64_t address);
 /*
- * After the blocks. What is small and lies against a mapped file is the dynamic loader's, which maps its TLS and
- * tables there unseen. With a label (no books, and an allocator that takes its memory by mmap) the rest is taken
- * to be the allocator's.
+ * After the blocks. What is small and lies against a mapped file is the dynamic loader's, which maps its TLS
+ * and tables there unseen. With a label (no books, and an allocator that takes its memory by mmap) the rest
+ * is taken to be the allocator's.
  */
 void ledger_rest(struct pieces *pieces, const char *allocator_label);
 /* Fills the figures. False when some parts could only be told by share. */

@@ -35,7 +35,7 @@ enum component domain_component(const struct hr_domain *domain)
 	case HR_DOMAIN_LUAJIT:
 		return domain->subsystem == HR_SUBSYSTEM_HTTP     ? C_LUAJIT_HTTP
 		       : domain->subsystem == HR_SUBSYSTEM_STREAM ? C_LUAJIT_STREAM
-		                                                  : C_LUAJIT_OTHER;
+								  : C_LUAJIT_OTHER;
 	case HR_DOMAIN_MMAP:
 	case HR_DOMAIN_HEAP:
 		return C_MMAP;
@@ -48,7 +48,9 @@ enum component domain_component(const struct hr_domain *domain)
 
 static const char *caller(const struct segment *books, uint32_t module)
 {
-	const char *path = module && module < books->module_count ? segment_string(books, books->modules[module].path) : NULL;
+	const char *path = module && module < books->module_count
+				   ? segment_string(books, books->modules[module].path)
+				   : NULL;
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	return slash ? slash + 1 : path ? path : "unknown caller";
 }
@@ -71,11 +73,13 @@ static enum component any_luajit(const struct segment *books)
 	return only == C_COUNT ? C_LUAJIT_OTHER : only;
 }
 
-/* Where the row belongs; C_COUNT: its mapping tells that itself. Interned labels: pieces compare and keep them. */
-static enum component owner(const struct segment *books, const struct hr_mapping *row, enum claim_rank *rank,
-                            const char **label)
+/* Where the row belongs; C_COUNT: its mapping tells that itself. Interned labels: pieces compare and keep
+ * them. */
+static enum component owner(
+	const struct segment *books, const struct hr_mapping *row, enum claim_rank *rank, const char **label)
 {
-	const struct hr_domain *domain = row->domain < books->domain_count ? &books->domains[row->domain] : NULL;
+	const struct hr_domain *domain =
+		row->domain < books->domain_count ? &books->domains[row->domain] : NULL;
 	*label = domain ? segment_domain_name(books, row->domain) : "unknown";
 	switch (row->kind) {
 	case HR_MAPPING_DIRECT:
@@ -94,7 +98,8 @@ static enum component owner(const struct segment *books, const struct hr_mapping
 		/* fall through */
 	case HR_MAPPING_LUAJIT:
 		*rank = RANK_LUAJIT;
-		return domain && domain->kind == HR_DOMAIN_LUAJIT ? domain_component(domain) : any_luajit(books);
+		return domain && domain->kind == HR_DOMAIN_LUAJIT ? domain_component(domain)
+								  : any_luajit(books);
 	case HR_MAPPING_HEAPRAY:
 		*rank = RANK_HEAPRAY;
 		*label = "tables";
@@ -118,24 +123,25 @@ void books_claim(const struct segment *books, struct claims *claims, struct thre
 	}
 	for (size_t i = 0; i < books->thread_count; i++)
 		if (books->threads[i].tid <= INT32_MAX)
-			threads_set_pointer(threads, (int)books->threads[i].tid, books->threads[i].thread_pointer);
+			threads_set_pointer(
+				threads, (int)books->threads[i].tid, books->threads[i].thread_pointer);
 }
 
 /* ---- ended processes ------------------------------------------------------------------------- */
 
 static const enum component published[HR_C_COUNT] = {
-        [HR_C_SYSTEM] = C_COUNT,
-        [HR_C_ALLOCATOR] = C_ALLOCATOR,
-        [HR_C_LUAJIT_HTTP] = C_LUAJIT_HTTP,
-        [HR_C_LUAJIT_STREAM] = C_LUAJIT_STREAM,
-        [HR_C_LUAJIT_OTHER] = C_LUAJIT_OTHER,
-        [HR_C_NGINX_SHM] = C_NGINX_SHM,
-        [HR_C_MMAP] = C_MMAP,
-        [HR_C_TEXT] = C_TEXT,
-        [HR_C_STACKS] = C_STACKS,
-        [HR_C_FILE] = C_FILE,
-        [HR_C_HEAPRAY] = C_HEAPRAY,
-        [HR_C_KERNEL] = C_KERNEL,
+	[HR_C_SYSTEM] = C_COUNT,
+	[HR_C_ALLOCATOR] = C_ALLOCATOR,
+	[HR_C_LUAJIT_HTTP] = C_LUAJIT_HTTP,
+	[HR_C_LUAJIT_STREAM] = C_LUAJIT_STREAM,
+	[HR_C_LUAJIT_OTHER] = C_LUAJIT_OTHER,
+	[HR_C_NGINX_SHM] = C_NGINX_SHM,
+	[HR_C_MMAP] = C_MMAP,
+	[HR_C_TEXT] = C_TEXT,
+	[HR_C_STACKS] = C_STACKS,
+	[HR_C_FILE] = C_FILE,
+	[HR_C_HEAPRAY] = C_HEAPRAY,
+	[HR_C_KERNEL] = C_KERNEL,
 };
 
 static uint64_t known(uint64_t bytes)
@@ -152,8 +158,8 @@ int books_published(struct ledger *ledger)
 	for (size_t i = 0; segment && i < segment->ledger_count; i++) {
 		const struct hr_ledger_row *row = &segment->ledger[i];
 		struct usage f = {.virtual_bytes = known(row->virtual_bytes),
-		                    .resident_bytes = known(row->resident_bytes),
-		                    .swap_bytes = known(row->swap_bytes)};
+			.resident_bytes = known(row->resident_bytes),
+			.swap_bytes = known(row->swap_bytes)};
 		f.pss_bytes = f.resident_bytes;
 		f.swap_pss_bytes = f.swap_bytes;
 		if (!row->time_ns || row->component >= HR_C_COUNT)
@@ -170,8 +176,9 @@ int books_published(struct ledger *ledger)
 		usage_add(&explained, &f);
 	}
 	if (!ledger->published_ns) {
-		text_error("A process that ended before it allocated for a second leaves none; `heapray stacks` works.",
-		           "process %d ended without a published ledger", ledger->process->pid);
+		text_error("A process that ended before it allocated for a second leaves none; `heapray "
+			   "stacks` works.",
+			"process %d ended without a published ledger", ledger->process->pid);
 		return -1;
 	}
 	/* What was published was taken over some time: the system's figures are raised to what has a name. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ledger_books.h - what a segment says for the ledger: who mapped what, what is used, what was last published.
+ * ledger_books.h - what a segment says for the ledger: who mapped what, what is used, what was last
+ * published.
  */
 #ifndef HEAPRAY_LEDGER_BOOKS_H
 #define HEAPRAY_LEDGER_BOOKS_H
@@ -22,7 +23,8 @@ void books_claim(const struct segment *books, struct claims *claims, struct thre
 /* Fills used and shared of all rows. */
 void books_used(struct ledger *ledger, struct peek *peek);
 
-/* An ended process: the rows as last published. Returns 0, or -1 with the error printed when there are none. */
+/* An ended process: the rows as last published. Returns 0, or -1 with the error printed when there are none.
+ */
 int books_published(struct ledger *ledger);
 
 /* The waterfall inside the allocator, as far as it is told; JSON_UNKNOWN where not. */

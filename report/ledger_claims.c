@@ -16,19 +16,19 @@
 static const struct {
 	const char *id, *label;
 } names[C_COUNT] = {
-        [C_ALLOCATOR] = {"allocator", "allocator"},
-        [C_LUAJIT_HTTP] = {"luajit_http", "LuaJIT, http"},
-        [C_LUAJIT_STREAM] = {"luajit_stream", "LuaJIT, stream"},
-        [C_LUAJIT_OTHER] = {"luajit_other", "LuaJIT, other"},
-        [C_NGINX_SHM] = {"nginx_shm", "nginx shared zones"},
-        [C_MMAP] = {"mmap", "direct mmaps"},
-        [C_TEXT] = {"text", "text segments"},
-        [C_STACKS] = {"stacks", "thread stacks"},
-        [C_FILE] = {"file", "files and module data"},
-        [C_HEAPRAY] = {"heapray", "heapray's own"},
-        [C_KERNEL] = {"kernel", "kernel (vdso, vvar)"},
-        [C_RESERVED] = {"reserved", "guards, reservations"},
-        [C_UNEXPLAINED] = {"unexplained", "unexplained"},
+	[C_ALLOCATOR] = {"allocator", "allocator"},
+	[C_LUAJIT_HTTP] = {"luajit_http", "LuaJIT, http"},
+	[C_LUAJIT_STREAM] = {"luajit_stream", "LuaJIT, stream"},
+	[C_LUAJIT_OTHER] = {"luajit_other", "LuaJIT, other"},
+	[C_NGINX_SHM] = {"nginx_shm", "nginx shared zones"},
+	[C_MMAP] = {"mmap", "direct mmaps"},
+	[C_TEXT] = {"text", "text segments"},
+	[C_STACKS] = {"stacks", "thread stacks"},
+	[C_FILE] = {"file", "files and module data"},
+	[C_HEAPRAY] = {"heapray", "heapray's own"},
+	[C_KERNEL] = {"kernel", "kernel (vdso, vvar)"},
+	[C_RESERVED] = {"reserved", "guards, reservations"},
+	[C_UNEXPLAINED] = {"unexplained", "unexplained"},
 };
 
 const char *component_id(enum component component)
@@ -41,8 +41,8 @@ const char *component_label(enum component component)
 	return names[component].label;
 }
 
-void claims_add(struct claims *claims, uint64_t start, uint64_t end, enum claim_rank rank, enum component component,
-                const char *label)
+void claims_add(struct claims *claims, uint64_t start, uint64_t end, enum claim_rank rank,
+	enum component component, const char *label)
 {
 	uint64_t page = (uint64_t)getpagesize();
 	if (start >= end || end > UINT64_MAX - page)
@@ -65,7 +65,8 @@ static int by_rank_and_start(const void *left, const void *right)
 		return a->start < b->start ? -1 : 1;
 	if (a->end != b->end)
 		return a->end < b->end ? -1 : 1;
-	return a->component != b->component ? (a->component < b->component ? -1 : 1) : strcmp(a->label, b->label);
+	return a->component != b->component ? (a->component < b->component ? -1 : 1)
+					    : strcmp(a->label, b->label);
 }
 
 void claims_settle(struct claims *claims)

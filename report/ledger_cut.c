@@ -54,8 +54,8 @@ static const struct claim *sweep_at(struct sweep *sweep, uint64_t at, uint64_t *
 static void add(struct pieces *pieces, const struct piece *piece)
 {
 	struct piece *last = pieces->count ? &pieces->list[pieces->count - 1] : NULL;
-	if (last && last->vma == piece->vma && last->component == piece->component && last->claimable == piece->claimable &&
-	    !strcmp(last->label, piece->label)) {
+	if (last && last->vma == piece->vma && last->component == piece->component &&
+		last->claimable == piece->claimable && !strcmp(last->label, piece->label)) {
 		last->end = piece->end;
 		return;
 	}
@@ -80,7 +80,8 @@ static bool is_segment(const struct vma *vma)
 
 static bool is_shared_anonymous(const struct vma *vma)
 {
-	return vma->shared && (!strcmp(vma->name, "/dev/zero (deleted)") || !strncmp(vma->name, "[anon_shmem:", 12));
+	return vma->shared &&
+	       (!strcmp(vma->name, "/dev/zero (deleted)") || !strncmp(vma->name, "[anon_shmem:", 12));
 }
 
 /* The owner of a mapping that is no private anonymous memory. */
@@ -184,9 +185,11 @@ size_t ledger_block(struct pieces *pieces, uint64_t address)
 static bool beside_file(const struct pieces *pieces, size_t i)
 {
 	const struct piece *piece = &pieces->list[i], *before = i ? piece - 1 : NULL,
-	                   *after = i + 1 < pieces->count ? piece + 1 : NULL;
-	return (before && before->end == piece->start && (before->component == C_FILE || before->component == C_TEXT)) ||
-	       (after && after->start == piece->end && (after->component == C_FILE || after->component == C_TEXT));
+			   *after = i + 1 < pieces->count ? piece + 1 : NULL;
+	return (before && before->end == piece->start &&
+		       (before->component == C_FILE || before->component == C_TEXT)) ||
+	       (after && after->start == piece->end &&
+		       (after->component == C_FILE || after->component == C_TEXT));
 }
 
 void ledger_rest(struct pieces *pieces, const char *allocator_label)
@@ -211,7 +214,8 @@ bool ledger_measure(struct pieces *pieces, const struct pagemap *pagemap)
 		size_t count = next - first;
 		parts = xreallocarray(parts, count, sizeof *parts);
 		for (size_t i = 0; i < count; i++)
-			parts[i] = (struct part){.start = pieces->list[first + i].start, .end = pieces->list[first + i].end};
+			parts[i] = (struct part){
+				.start = pieces->list[first + i].start, .end = pieces->list[first + i].end};
 		told &= pagemap_parts(pagemap, vma, parts, count);
 		for (size_t i = 0; i < count; i++)
 			pieces->list[first + i].figures = parts[i].figures;

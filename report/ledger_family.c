@@ -5,7 +5,8 @@
 #include "process.h"
 #include "xalloc.h"
 
-/* A zone of the family: its largest mapping and, where the kernel did not tell, the most any member has of it. */
+/* A zone of the family: its largest mapping and, where the kernel did not tell, the most any member has of
+ * it. */
 struct shared_zone {
 	uint64_t device, inode;
 	struct usage most;
@@ -70,7 +71,8 @@ static void sum_zones(struct ledger_family *sum, struct quality *quality)
 		usage_add(&row->figures, &zones.list[i].most);
 	}
 	if (row->loaded_bytes == JSON_UNKNOWN)
-		quality_approximate(quality, "loaded bytes of zones need root: the family's sum has the most any member touched");
+		quality_approximate(quality,
+			"loaded bytes of zones need root: the family's sum has the most any member touched");
 	free(zones.list);
 }
 
@@ -92,7 +94,7 @@ static void sum_members(struct ledger_family *sum)
 {
 	for (int c = 0; c < C_COUNT; c++)
 		sum->total[c] = (struct component_row){
-		        .used_bytes = JSON_UNKNOWN, .used_count = JSON_UNKNOWN, .loaded_bytes = JSON_UNKNOWN};
+			.used_bytes = JSON_UNKNOWN, .used_count = JSON_UNKNOWN, .loaded_bytes = JSON_UNKNOWN};
 	for (size_t i = 0; i < sum->count; i++) {
 		for (int c = 0; c < C_COUNT; c++) {
 			const struct component_row *row = &sum->members[i].rows[c];

@@ -18,7 +18,8 @@ static struct json *usage_json(const struct usage *figures)
 	return object;
 }
 
-static struct json *component_json(enum component component, const char *allocator, const struct component_row *row)
+static struct json *component_json(
+	enum component component, const char *allocator, const struct component_row *row)
 {
 	struct json *object = json_object();
 	json_set_string(object, "id", component_id(component));
@@ -49,7 +50,8 @@ static struct json *details_json(const struct ledger *ledger, enum component com
 	return array;
 }
 
-static struct json *components_json(const struct component_row *rows, const char *allocator, const struct ledger *ledger)
+static struct json *components_json(
+	const struct component_row *rows, const char *allocator, const struct ledger *ledger)
 {
 	struct json *array = json_array();
 	for (int c = 0; c < C_UNEXPLAINED; c++) {
@@ -87,7 +89,9 @@ static struct json *waterfall_json(const struct ledger *ledger)
 
 static const char *vm_subsystem(uint32_t subsystem)
 {
-	return subsystem == HR_SUBSYSTEM_HTTP ? "http" : subsystem == HR_SUBSYSTEM_STREAM ? "stream" : "other";
+	return subsystem == HR_SUBSYSTEM_HTTP     ? "http"
+	       : subsystem == HR_SUBSYSTEM_STREAM ? "stream"
+						  : "other";
 }
 
 static struct json *vms_json(const struct ledger *ledger)
@@ -95,7 +99,8 @@ static struct json *vms_json(const struct ledger *ledger)
 	struct json *array = json_array();
 	for (size_t i = 0; ledger->books && i < ledger->books->domain_count; i++) {
 		const struct hr_domain *domain = &ledger->books->domains[i];
-		if ((domain->kind != HR_DOMAIN_LUAJIT && domain->kind != HR_DOMAIN_LUA) || domain->flags & HR_DOMAIN_CLOSED)
+		if ((domain->kind != HR_DOMAIN_LUAJIT && domain->kind != HR_DOMAIN_LUA) ||
+			domain->flags & HR_DOMAIN_CLOSED)
 			continue;
 		struct json *object = json_object();
 		json_set_string(object, "domain", segment_domain_name(ledger->books, i));

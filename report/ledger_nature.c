@@ -35,7 +35,7 @@ void program_look(const struct smaps *smaps, const char *exe, struct program *pr
 	*program = (struct program){.allocator = "allocator"};
 	const char *name = base_name(exe);
 	program->nginx = starts(name, "nginx") || starts(name, "openresty") || starts(name, "tengine") ||
-	                 starts(name, "angie") || starts(name, "freenginx");
+			 starts(name, "angie") || starts(name, "freenginx");
 	for (size_t i = 0; i < smaps->count; i++) {
 		const char *file = base_name(smaps->vmas[i].name);
 		if (smaps->vmas[i].name[0] != '/')
@@ -80,7 +80,8 @@ static void claim_image(const struct vma *vma, const Elf64_Phdr *headers, size_t
 	}
 	for (size_t i = 0; i < count; i++) {
 		const Elf64_Phdr *h = &headers[i];
-		if (h->p_type != PT_LOAD || h->p_memsz <= h->p_filesz || h->p_memsz > 1ull << 40 || h->p_vaddr > 1ull << 47)
+		if (h->p_type != PT_LOAD || h->p_memsz <= h->p_filesz || h->p_memsz > 1ull << 40 ||
+			h->p_vaddr > 1ull << 47)
 			continue;
 		uint64_t from = bias + h->p_vaddr + h->p_filesz, to = bias + h->p_vaddr + h->p_memsz;
 		claims_add(claims, (from + PAGE - 1) & -(uint64_t)PAGE, to, RANK_IMAGE, C_FILE, vma->name);
@@ -93,8 +94,8 @@ struct image_start {
 };
 
 /*
- * From the file, as the process sees it: the mapping of its first page need not be resident in a forked process.
- * A file that was removed or replaced since is read from the mapping, where that can be.
+ * From the file, as the process sees it: the mapping of its first page need not be resident in a forked
+ * process. A file that was removed or replaced since is read from the mapping, where that can be.
  */
 static bool read_start(struct peek *peek, const struct vma *vma, struct image_start *start)
 {
@@ -103,7 +104,7 @@ static bool read_start(struct peek *peek, const struct vma *vma, struct image_st
 	snprintf(path, sizeof path, "/proc/%d/root%s", peek->pid, vma->name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool read = fd >= 0 && !fstat(fd, &status) && status.st_ino == vma->inode &&
-	            pread(fd, start, sizeof *start, 0) == (ssize_t)sizeof *start;
+		    pread(fd, start, sizeof *start, 0) == (ssize_t)sizeof *start;
 	if (fd >= 0)
 		close(fd);
 	return read || peek_at(peek, vma->start, start, sizeof *start);
@@ -115,11 +116,11 @@ void nature_claim_images(struct peek *peek, const struct smaps *smaps, struct cl
 		const struct vma *vma = &smaps->vmas[i];
 		struct image_start start;
 		if (vma->offset || !vma->inode || !vma->readable || vma->shared || vma->name[0] != '/' ||
-		    !read_start(peek, vma, &start))
+			!read_start(peek, vma, &start))
 			continue;
 		if (memcmp(start.elf.e_ident, ELFMAG, SELFMAG) || start.elf.e_ident[EI_CLASS] != ELFCLASS64 ||
-		    start.elf.e_phoff != sizeof start.elf || start.elf.e_phentsize != sizeof *start.headers ||
-		    start.elf.e_phnum > 16)
+			start.elf.e_phoff != sizeof start.elf ||
+			start.elf.e_phentsize != sizeof *start.headers || start.elf.e_phnum > 16)
 			continue;
 		claim_image(vma, start.headers, start.elf.e_phnum, claims);
 	}
@@ -137,9 +138,10 @@ struct heap_info {
 static bool is_heap(const struct heap_info *heap)
 {
 	uint64_t arena_offset = heap->arena % HEAP_SIZE;
-	return heap->arena && (arena_offset == 0x20 || arena_offset == 0x30) && heap->previous % HEAP_SIZE == 0 &&
-	       heap->size >= PAGE && heap->size % PAGE == 0 && heap->accessible % PAGE == 0 &&
-	       heap->accessible >= heap->size && heap->accessible <= HEAP_SIZE;
+	return heap->arena && (arena_offset == 0x20 || arena_offset == 0x30) &&
+	       heap->previous % HEAP_SIZE == 0 && heap->size >= PAGE && heap->size % PAGE == 0 &&
+	       heap->accessible % PAGE == 0 && heap->accessible >= heap->size &&
+	       heap->accessible <= HEAP_SIZE;
 }
 
 static void claim_heaps(struct peek *peek, const struct vma *vma, const char *label, struct claims *claims)
@@ -169,10 +171,12 @@ static void claim_mapped(struct peek *peek, const struct vma *vma, const char *l
 
 static bool plain(const struct vma *vma)
 {
-	return vma_is_anonymous(vma) && !vma->name[0] && vma->readable && vma->writable && vma->figures.resident_bytes;
+	return vma_is_anonymous(vma) && !vma->name[0] && vma->readable && vma->writable &&
+	       vma->figures.resident_bytes;
 }
 
-void nature_claim_glibc(struct peek *peek, const struct smaps *smaps, const char *label, struct claims *claims)
+void nature_claim_glibc(
+	struct peek *peek, const struct smaps *smaps, const char *label, struct claims *claims)
 {
 	for (size_t i = 0; i < smaps->count; i++) {
 		if (!plain(&smaps->vmas[i]))
@@ -193,25 +197,30 @@ struct lua_segment {
 #define LUA_TRIES 8192u
 
 /* Follows the list of the state that may lie at `base`. True when a segment of it holds that state. */
-static bool follow(struct peek *peek, const struct smaps *smaps, uint64_t base, enum component component, struct claims *claims)
+static bool follow(struct peek *peek, const struct smaps *smaps, uint64_t base, enum component component,
+	struct claims *claims)
 {
 	struct lua_segment segment = {.next = base + LUA_SEGMENTS_AT};
 	bool own = false;
-	for (int bound = 0; bound < 65536 && segment.next && peek_at(peek, segment.next, &segment, sizeof segment); bound++) {
+	for (int bound = 0;
+		bound < 65536 && segment.next && peek_at(peek, segment.next, &segment, sizeof segment);
+		bound++) {
 		const struct vma *holder = smaps_find(smaps, segment.base);
-		if (!holder || !plain(holder) || segment.base % PAGE || segment.size % PAGE || !segment.size ||
-		    segment.size > holder->end - segment.base)
+		if (!holder || !plain(holder) || segment.base % PAGE || segment.size % PAGE ||
+			!segment.size || segment.size > holder->end - segment.base)
 			break;
-		own |= segment.base <= base && base - segment.base < segment.size; /* neighbours were joined */
+		own |= segment.base <= base &&
+		       base - segment.base < segment.size; /* neighbours were joined */
 		if (claims)
-			claims_add(claims, segment.base, segment.base + segment.size, RANK_NATURE, component, "arenas");
+			claims_add(claims, segment.base, segment.base + segment.size, RANK_NATURE, component,
+				"arenas");
 	}
 	return own;
 }
 
 /* Segments are multiples of 128 KiB, and neighbours merge: the state is some segments from either end. */
-static void try_from(struct peek *peek, const struct smaps *smaps, const struct vma *vma, uint64_t at, enum component component,
-                     struct claims *claims)
+static void try_from(struct peek *peek, const struct smaps *smaps, const struct vma *vma, uint64_t at,
+	enum component component, struct claims *claims)
 {
 	for (unsigned tries = 0; at < vma->end && tries < LUA_TRIES; at += LUA_GRANULARITY, tries++)
 		if (follow(peek, smaps, at, component, NULL))
@@ -228,11 +237,11 @@ static uint64_t arena_end(const struct claims *claims, size_t first, uint64_t at
 }
 
 /*
- * A large block has a mapping of its own: {1, (length - 32) | 2}, then the user's bytes. Neighbours merge, with
- * arenas too: from one to the next, and page by page where neither is, for a while.
+ * A large block has a mapping of its own: {1, (length - 32) | 2}, then the user's bytes. Neighbours merge,
+ * with arenas too: from one to the next, and page by page where neither is, for a while.
  */
 static void claim_direct(struct peek *peek, const struct vma *vma, enum component component, size_t first,
-                         struct claims *claims)
+	struct claims *claims)
 {
 	uint64_t words[2];
 	unsigned tries = 0;
@@ -244,7 +253,8 @@ static void claim_direct(struct peek *peek, const struct vma *vma, enum componen
 		}
 		tries++;
 		uint64_t length = peek_at(peek, at, words, sizeof words) ? (words[1] & ~7ull) + 32 : 0;
-		if (!length || words[0] != 1 || (words[1] & 7) != 2 || length % PAGE || length > vma->end - at) {
+		if (!length || words[0] != 1 || (words[1] & 7) != 2 || length % PAGE ||
+			length > vma->end - at) {
 			at += PAGE;
 			continue;
 		}
@@ -253,7 +263,8 @@ static void claim_direct(struct peek *peek, const struct vma *vma, enum componen
 	}
 }
 
-void nature_claim_luajit(struct peek *peek, const struct smaps *smaps, enum component component, struct claims *claims)
+void nature_claim_luajit(
+	struct peek *peek, const struct smaps *smaps, enum component component, struct claims *claims)
 {
 	size_t first = claims->count;
 	for (size_t i = 0; i < smaps->count; i++) {

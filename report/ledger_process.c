@@ -51,8 +51,8 @@ static void detail_add(struct ledger *ledger, const struct piece *piece)
 		return;
 	}
 	xgrow(ledger->details, ledger->detail_count, ledger->detail_room);
-	ledger->details[ledger->detail_count++] =
-	        (struct detail){.component = piece->component, .label = piece->label, .ranges = 1, .figures = piece->figures};
+	ledger->details[ledger->detail_count++] = (struct detail){
+		.component = piece->component, .label = piece->label, .ranges = 1, .figures = piece->figures};
 }
 
 static int by_component_and_size(const void *left, const void *right)
@@ -91,8 +91,9 @@ static uint64_t loaded(const struct ledger *ledger, const struct zone_set *zones
 		if (piece->component != C_NGINX_SHM || piece->vma->offset)
 			continue;
 		for (size_t k = 0; zones && k < zones->length && !zone; k++)
-			if (zones->zones[k].inode == piece->vma->inode && (uint32_t)zones->zones[k].device == piece->vma->device_minor &&
-			    zones->zones[k].device >> 32 == piece->vma->device_major)
+			if (zones->zones[k].inode == piece->vma->inode &&
+				(uint32_t)zones->zones[k].device == piece->vma->device_minor &&
+				zones->zones[k].device >> 32 == piece->vma->device_major)
 				zone = &zones->zones[k];
 		if (!zone || zone->resident == JSON_UNKNOWN)
 			return JSON_UNKNOWN;
@@ -108,22 +109,37 @@ static int read_live(struct ledger *ledger)
 	if (!smaps_read(pid, &ledger->smaps))
 		return 0;
 	text_error(errno == EACCES || errno == EPERM ? "Run it as root or as the user of the process." : NULL,
-	           "process %d: /proc/%d/smaps: %s", pid, pid, strerror(errno));
+		"process %d: /proc/%d/smaps: %s", pid, pid, strerror(errno));
 	return -1;
 }
+
+#define OLD_NS 5000000000ull
 
 static void say_doubts(const struct ledger *ledger, bool measured, int64_t blocks, struct quality *quality)
 {
 	int pid = ledger->process->pid;
+	const struct hr_header *own = ledger->process->segment ? &ledger->process->segment->header : NULL;
+	if (own && own->allocator.taken_ns && own->last_event_ns > own->allocator.taken_ns + OLD_NS)
+		quality_approximate(quality,
+			"process %d: what %s says of itself is %s older than the last allocation", pid,
+			ledger->allocator, text_duration(own->last_event_ns - own->allocator.taken_ns));
 	if (!measured)
-		quality_approximate(quality, "process %d: no pagemap: parts of mappings that hold several things are told by length", pid);
+		quality_approximate(quality,
+			"process %d: no pagemap: parts of mappings that hold several things are told by "
+			"length",
+			pid);
 	if (!ledger->process->segment && ledger->program.allocator_maps)
-		quality_approximate(quality, "process %d: without the shim, anonymous maps of no known owner are taken to be %s's", pid,
-		                    ledger->allocator);
+		quality_approximate(quality,
+			"process %d: without the shim, anonymous maps of no known owner are taken to be %s's",
+			pid, ledger->allocator);
 	if (ledger->process->segment && blocks < 0)
-		quality_approximate(quality, "process %d: its live table could not be read: maps that hold blocks stay unexplained", pid);
+		quality_approximate(quality,
+			"process %d: its live table could not be read: maps that hold blocks stay "
+			"unexplained",
+			pid);
 	if (ledger->books && ledger->books != ledger->process->segment)
-		quality_approximate(quality, "process %d has not allocated since it was forked: its books are its parent's", pid);
+		quality_approximate(quality,
+			"process %d has not allocated since it was forked: its books are its parent's", pid);
 }
 
 /* Cuts the mappings and gives every piece its owner and figures. */
@@ -136,8 +152,10 @@ static void place(struct ledger *ledger, struct quality *quality)
 	claim_all(ledger, &peek);
 	ledger_cut(&ledger->smaps, &ledger->claims, ledger->program.nginx, &ledger->pieces);
 	if (ledger->books && ledger->pieces.claimable)
-		blocks = live_table_walk(&peek, &process->segment->header, ledger->books->site_count, see_block, ledger);
-	ledger_rest(&ledger->pieces, !process->segment && ledger->program.allocator_maps ? "anonymous maps" : NULL);
+		blocks = live_table_walk(
+			&peek, &process->segment->header, ledger->books->site_count, see_block, ledger);
+	ledger_rest(&ledger->pieces,
+		!process->segment && ledger->program.allocator_maps ? "anonymous maps" : NULL);
 	bool measured = ledger_measure(&ledger->pieces, &peek.pagemap);
 	threads_measure(&ledger->threads, process->pid, &ledger->pieces);
 	sum(ledger);
@@ -146,15 +164,15 @@ static void place(struct ledger *ledger, struct quality *quality)
 	peek_close(&peek);
 }
 
-int ledger_build(struct ledger *ledger, const struct family *family, size_t member, const struct zone_set *zones,
-                 struct quality *quality)
+int ledger_build(struct ledger *ledger, const struct family *family, size_t member,
+	const struct zone_set *zones, struct quality *quality)
 {
 	const struct process *process = &family->members[member];
 	*ledger = (struct ledger){.process = process, .books = books_of(family, member)};
 	ledger->parent_counts = process->parent < family->count;
 	for (int i = 0; i < C_COUNT; i++)
 		ledger->rows[i] = (struct component_row){
-		        .used_bytes = JSON_UNKNOWN, .used_count = JSON_UNKNOWN, .loaded_bytes = JSON_UNKNOWN};
+			.used_bytes = JSON_UNKNOWN, .used_count = JSON_UNKNOWN, .loaded_bytes = JSON_UNKNOWN};
 	if (!process->alive)
 		return books_published(ledger);
 	if (read_live(ledger))

@@ -16,9 +16,9 @@ struct zone_set;
 struct component_row {
 	bool present;
 	struct usage figures;
-	uint64_t used_bytes, used_count; /* JSON_UNKNOWN: cannot be told */
+	uint64_t used_bytes, used_count;     /* JSON_UNKNOWN: cannot be told */
 	uint64_t shared_bytes, shared_count; /* of used: what the parent, a member too, counts as well */
-	uint64_t loaded_bytes;           /* C_NGINX_SHM: resident of the whole objects; JSON_UNKNOWN */
+	uint64_t loaded_bytes;               /* C_NGINX_SHM: resident of the whole objects; JSON_UNKNOWN */
 };
 
 /* A line below a component: one library's text, one VM's arenas, one caller's maps. */
@@ -31,11 +31,12 @@ struct detail {
 
 struct ledger {
 	const struct process *process;
-	const struct segment *books; /* whose rows speak: its own segment, or its parent's until it first allocates */
-	bool parent_counts;          /* its parent is a member too: what it inherited is counted there */
-	bool published;              /* from the last published ledger: the process has ended */
+	const struct segment
+		*books;     /* whose rows speak: its own segment, or its parent's until it first allocates */
+	bool parent_counts; /* its parent is a member too: what it inherited is counted there */
+	bool published;     /* from the last published ledger: the process has ended */
 	uint64_t published_ns;
-	const char *allocator;       /* its real name */
+	const char *allocator; /* its real name */
 	struct program program;
 	struct smaps smaps;
 	struct pieces pieces;
@@ -51,8 +52,8 @@ struct ledger {
  * Reads the process (or what its segment kept) and builds its ledger. `zones` are the family's, may be NULL.
  * Says in `quality` what is approximate. Returns 0, or -1 with the reason printed.
  */
-int ledger_build(struct ledger *ledger, const struct family *family, size_t member, const struct zone_set *zones,
-                 struct quality *quality);
+int ledger_build(struct ledger *ledger, const struct family *family, size_t member,
+	const struct zone_set *zones, struct quality *quality);
 void ledger_free(struct ledger *ledger);
 
 /* The domain's component: where the memory that holds its blocks is. */

@@ -23,9 +23,9 @@ const char *breakdown_member_name(const struct process *process)
 	if (process->generation)
 		snprintf(generation, sizeof generation, ", gen %u", process->generation);
 	snprintf(name, sizeof name, "%d %s%s%s", (int)process->pid, role_name(process->role), generation,
-	         !process->alive     ? ", ended"
-	         : process->draining ? ", draining"
-	                             : "");
+		!process->alive     ? ", ended"
+		: process->draining ? ", draining"
+				    : "");
 	return name;
 }
 
@@ -43,8 +43,9 @@ void breakdown_bar(uint64_t part, uint64_t whole)
 	memset(cells, '.', BAR);
 	memset(cells, '#', filled < BAR ? filled : BAR);
 	cells[BAR] = 0;
-	printf("  %s%.*s%s%s%s%s %5.1f %%", text_cyan(), (int)(filled < BAR ? filled : BAR), cells, text_reset(), text_dim(),
-	       cells + (filled < BAR ? filled : BAR), text_reset(), whole ? 100.0 * (double)part / (double)whole : 0.0);
+	printf("  %s%.*s%s%s%s%s %5.1f %%", text_cyan(), (int)(filled < BAR ? filled : BAR), cells,
+		text_reset(), text_dim(), cells + (filled < BAR ? filled : BAR), text_reset(),
+		whole ? 100.0 * (double)part / (double)whole : 0.0);
 }
 
 static void print_title(const struct breakdown *breakdown)
@@ -53,7 +54,8 @@ static void print_title(const struct breakdown *breakdown)
 	size_t count = breakdown->ledgers.count, preloaded = 0;
 	for (size_t i = 0; i < count; i++)
 		preloaded += breakdown->ledgers.members[i].process->segment != NULL;
-	printf("%s%s%s, pid %d", text_bold(), text_safe(first->exe[0] ? first->exe : "?", 200), text_reset(), (int)first->pid);
+	printf("%s%s%s, pid %d", text_bold(), text_safe(first->exe[0] ? first->exe : "?", 200), text_reset(),
+		(int)first->pid);
 	if (count > 1)
 		printf(" and %zu more of its family", count - 1);
 	puts(preloaded == count ? "" : preloaded ? ", partly preloaded" : ", not preloaded");
@@ -64,8 +66,8 @@ static void print_title(const struct breakdown *breakdown)
 static void print_system(const struct breakdown *breakdown)
 {
 	const struct ledger_family *ledgers = &breakdown->ledgers;
-	printf("\n%s%-*s%*s%*s%*s%s\n", text_bold(), LABEL, "System", COLUMN, "virtual", COLUMN, "resident", COLUMN, "swap",
-	       text_reset());
+	printf("\n%s%-*s%*s%*s%*s%s\n", text_bold(), LABEL, "System", COLUMN, "virtual", COLUMN, "resident",
+		COLUMN, "swap", text_reset());
 	for (size_t i = 0; i < ledgers->count; i++) {
 		const struct usage *f = &ledgers->members[i].system;
 		printf("%-*s", LABEL, breakdown_member_name(ledgers->members[i].process));
@@ -98,7 +100,8 @@ static size_t member_columns(size_t count)
 static void print_row(const struct breakdown *breakdown, int c)
 {
 	const struct ledger_family *ledgers = &breakdown->ledgers;
-	const struct component_row *row = ledgers->count == 1 ? &ledgers->members[0].rows[c] : &ledgers->total[c];
+	const struct component_row *row =
+		ledgers->count == 1 ? &ledgers->members[0].rows[c] : &ledgers->total[c];
 	const struct usage *system = ledgers->count == 1 ? &ledgers->members[0].system : &ledgers->system;
 	const char *label = c == C_ALLOCATOR ? ledgers->members[0].allocator : component_label(c);
 	if (!row->present && c != C_UNEXPLAINED)
@@ -143,28 +146,31 @@ static void print_closes(const struct breakdown *breakdown)
 		struct usage sum = {0};
 		for (int c = 0; c < C_COUNT; c++)
 			usage_add(&sum, &ledger->rows[c].figures);
-		exact += sum.resident_bytes == ledger->system.resident_bytes && sum.virtual_bytes == ledger->system.virtual_bytes;
+		exact += sum.resident_bytes == ledger->system.resident_bytes &&
+			 sum.virtual_bytes == ledger->system.virtual_bytes;
 		if (ledger->rows[C_UNEXPLAINED].figures.resident_bytes >= worst) {
 			worst = ledger->rows[C_UNEXPLAINED].figures.resident_bytes;
 			worst_of = ledger->system.resident_bytes;
 		}
 	}
 	printf("%scomponents + unexplained = resident (%s)%s; unexplained %.1f %%%s\n", text_dim(),
-	       exact == ledgers->count ? "exact" : "NOT EXACT: a fault of heapray", ledgers->count > 1 ? " in each process" : "",
-	       worst_of ? 100.0 * (double)worst / (double)worst_of : 0.0, text_reset());
+		exact == ledgers->count ? "exact" : "NOT EXACT: a fault of heapray",
+		ledgers->count > 1 ? " in each process" : "",
+		worst_of ? 100.0 * (double)worst / (double)worst_of : 0.0, text_reset());
 	if (ledgers->count > 1)
-		printf("%sfamily: %s; columns: each member's own resident bytes%s\n", text_dim(), LEDGER_FAMILY_RULE, text_reset());
+		printf("%sfamily: %s; columns: each member's own resident bytes%s\n", text_dim(),
+			LEDGER_FAMILY_RULE, text_reset());
 	if (member_columns(ledgers->count) < ledgers->count)
 		printf("%s%zu more members are in --json, or one by one with --one PID%s\n", text_dim(),
-		       ledgers->count - member_columns(ledgers->count), text_reset());
+			ledgers->count - member_columns(ledgers->count), text_reset());
 }
 
 static void print_zone_loaded(const struct breakdown *breakdown)
 {
 	const struct component_row *row = &breakdown->ledgers.total[C_NGINX_SHM];
 	if (row->present)
-		printf("Zones: %s of %s loaded, whoever touched it. `heapray zones` shows each.\n", text_bytes(row->loaded_bytes),
-		       text_bytes(row->figures.virtual_bytes));
+		printf("Zones: %s of %s loaded, whoever touched it. `heapray zones` shows each.\n",
+			text_bytes(row->loaded_bytes), text_bytes(row->figures.virtual_bytes));
 }
 
 void breakdown_print(const struct breakdown *breakdown, size_t limit)
@@ -178,7 +184,8 @@ void breakdown_print(const struct breakdown *breakdown, size_t limit)
 	print_zone_loaded(breakdown);
 	breakdown_print_more(breakdown, limit);
 	if (!breakdown->ledgers.members[0].process->segment)
-		printf("\nStarted with `heapray run -- CMD` it would also say who holds the allocator's memory, what each Lua VM\n"
+		printf("\nStarted with `heapray run -- CMD` it would also say who holds the allocator's "
+		       "memory, what each Lua VM\n"
 		       "uses, and how much of the allocator's memory is free but held.\n");
 	quality_print(&breakdown->quality, stdout);
 }

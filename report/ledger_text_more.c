@@ -19,14 +19,17 @@ struct waterfall_line {
 static void waterfall_lines(const struct waterfall *w, struct waterfall_line *lines)
 {
 	const struct waterfall_line all[WATERFALL_LINES] = {
-	        {"requested", "what the program asked for", w->requested},
-	        {"usable", w->usable_estimated ? "as malloc_usable_size says, from samples" : "as malloc_usable_size says", w->usable},
-	        {"in use", "as the allocator counts", w->in_use},
-	        {"free, held", "free but held: fragmentation and caches", w->free_held},
-	        {"top", "of that, at the end of the heap", w->top},
-	        {"mapped", "blocks with a mapping of their own", w->mapped},
-	        {"held", "what it has from the kernel", w->held},
-	        {"resident", "of that in memory", w->resident},
+		{"requested", "what the program asked for", w->requested},
+		{"usable",
+			w->usable_estimated ? "as malloc_usable_size says, from samples"
+					    : "as malloc_usable_size says",
+			w->usable},
+		{"in use", "as the allocator counts", w->in_use},
+		{"free, held", "free but held: fragmentation and caches", w->free_held},
+		{"top", "of that, at the end of the heap", w->top},
+		{"mapped", "blocks with a mapping of their own", w->mapped},
+		{"held", "what it has from the kernel", w->held},
+		{"resident", "of that in memory", w->resident},
 	};
 	memcpy(lines, all, sizeof all);
 }
@@ -41,7 +44,8 @@ static void print_waterfall(const struct ledger *ledger)
 	waterfall_lines(&w, lines);
 	printf("\n%sInside %s%s", text_bold(), text_safe(w.name, 60), text_reset());
 	if (w.age_ns != JSON_UNKNOWN)
-		printf("%s, whose own figures are %s old%s", text_dim(), text_duration(w.age_ns), text_reset());
+		printf("%s, whose own figures are %s old%s", text_dim(), text_duration(w.age_ns),
+			text_reset());
 	putchar('\n');
 	uint64_t most = w.held > w.requested || w.requested == JSON_UNKNOWN ? w.held : w.requested;
 	for (size_t i = 0; i < WATERFALL_LINES; i++) {
@@ -83,9 +87,11 @@ static void print_vms(const struct ledger *ledger, size_t *left)
 {
 	for (size_t i = 0; ledger->books && i < ledger->books->domain_count && *left; i++) {
 		const struct hr_domain *domain = &ledger->books->domains[i];
-		if ((domain->kind != HR_DOMAIN_LUAJIT && domain->kind != HR_DOMAIN_LUA) || domain->flags & HR_DOMAIN_CLOSED)
+		if ((domain->kind != HR_DOMAIN_LUAJIT && domain->kind != HR_DOMAIN_LUA) ||
+			domain->flags & HR_DOMAIN_CLOSED)
 			continue;
-		printf("  %-7d%-*s", (int)ledger->process->pid, LABEL - 9, text_safe(segment_domain_name(ledger->books, i), LABEL - 10));
+		printf("  %-7d%-*s", (int)ledger->process->pid, LABEL - 9,
+			text_safe(segment_domain_name(ledger->books, i), LABEL - 10));
 		breakdown_cell(text_bytes(domain->live_bytes));
 		breakdown_cell(text_bytes(domain->arena_bytes + domain->direct_bytes));
 		breakdown_cell(text_bytes(domain->free_held_bytes));
@@ -113,8 +119,8 @@ static void print_details(const struct ledger *ledger, enum component component,
 		if (detail->component != component)
 			continue;
 		if (!shown++)
-			printf("\n%s%-*s%*s%*s%s\n", text_bold(), LABEL + 14, component_label(component), COLUMN, "virtual", COLUMN,
-			       "resident", text_reset());
+			printf("\n%s%-*s%*s%*s%s\n", text_bold(), LABEL + 14, component_label(component),
+				COLUMN, "virtual", COLUMN, "resident", text_reset());
 		printf("  %-*s", LABEL + 12, text_safe(detail->label, LABEL + 10));
 		breakdown_cell(text_bytes(detail->figures.virtual_bytes));
 		breakdown_cell(text_bytes(detail->figures.resident_bytes));
@@ -126,7 +132,8 @@ static void print_details(const struct ledger *ledger, enum component component,
 
 static int by_resident(const void *left, const void *right)
 {
-	const struct thread *a = *(const struct thread *const *)left, *b = *(const struct thread *const *)right;
+	const struct thread *a = *(const struct thread *const *)left,
+			    *b = *(const struct thread *const *)right;
 	if (a->figures.resident_bytes != b->figures.resident_bytes)
 		return a->figures.resident_bytes > b->figures.resident_bytes ? -1 : 1;
 	return a->tid - b->tid;
@@ -141,7 +148,8 @@ static void print_threads(const struct ledger *ledger, size_t limit)
 	for (size_t i = 0; i < count; i++)
 		order[i] = &ledger->threads.list[i];
 	qsort(order, count, sizeof *order, by_resident);
-	printf("\n%s%-*s%*s%*s%s\n", text_bold(), LABEL, "Threads' stacks", COLUMN, "virtual", COLUMN, "resident", text_reset());
+	printf("\n%s%-*s%*s%*s%s\n", text_bold(), LABEL, "Threads' stacks", COLUMN, "virtual", COLUMN,
+		"resident", text_reset());
 	for (size_t i = 0; i < count && i < limit; i++) {
 		char name[64];
 		snprintf(name, sizeof name, "%d %s", order[i]->tid, text_safe(order[i]->name, 16));
@@ -159,8 +167,8 @@ static void print_all_vms(const struct ledger_family *ledgers, size_t limit)
 {
 	if (!has_vms(ledgers))
 		return;
-	printf("\n%s%-*s%*s%*s%*s%*s%*s%s\n", text_bold(), LABEL, "VMs", COLUMN, "used", COLUMN, "held", COLUMN, "free, held",
-	       COLUMN, "JIT code", COLUMN, "peak", text_reset());
+	printf("\n%s%-*s%*s%*s%*s%*s%*s%s\n", text_bold(), LABEL, "VMs", COLUMN, "used", COLUMN, "held",
+		COLUMN, "free, held", COLUMN, "JIT code", COLUMN, "peak", text_reset());
 	for (size_t i = 0; i < ledgers->count; i++)
 		print_vms(&ledgers->members[i], &limit);
 }
@@ -173,8 +181,8 @@ static void print_pools(const struct breakdown *breakdown, size_t limit)
 		any |= breakdown->members[i].pools.count != 0;
 	if (!any)
 		return;
-	printf("\n%s%-*s%*s%*s%*s%*s%*s  created by%s\n", text_bold(), LABEL, "nginx pools", COLUMN, "pools", COLUMN, "size",
-	       COLUMN, "used", COLUMN, "unused", COLUMN, "large", text_reset());
+	printf("\n%s%-*s%*s%*s%*s%*s%*s  created by%s\n", text_bold(), LABEL, "nginx pools", COLUMN, "pools",
+		COLUMN, "size", COLUMN, "used", COLUMN, "unused", COLUMN, "large", text_reset());
 	for (size_t i = 0; i < ledgers->count && limit; i++)
 		limit -= pools_print(&breakdown->members[i].pools, ledgers->members[i].process->pid, limit);
 }
@@ -190,7 +198,8 @@ void breakdown_print_more(const struct breakdown *breakdown, size_t limit)
 	print_pools(breakdown, limit);
 	subsystems_print(&breakdown->subsystems, limit);
 	if (ledgers->count > 1) {
-		printf("\n%sMaps and threads of one member: heapray breakdown --one PID%s\n", text_dim(), text_reset());
+		printf("\n%sMaps and threads of one member: heapray breakdown --one PID%s\n", text_dim(),
+			text_reset());
 		return;
 	}
 	print_details(&ledgers->members[0], C_MMAP, limit);

@@ -27,8 +27,8 @@
 
 #define PAGE 4096u
 #define TCB_ALIGN 64u
-#define TCB_TID 0x2d0u       /* glibc, x86-64: offsetof(struct pthread, tid), for all versions since 2.4 */
-#define SEARCH_PAGES 2048u   /* 8 MiB, the usual size of a stack */
+#define TCB_TID 0x2d0u     /* glibc, x86-64: offsetof(struct pthread, tid), for all versions since 2.4 */
+#define SEARCH_PAGES 2048u /* 8 MiB, the usual size of a stack */
 #define GUARD_MOST (64u << 10)
 
 static int by_tid(const void *left, const void *right)
@@ -131,11 +131,13 @@ static bool is_stack_like(const struct vma *vma)
 static bool has_guard(const struct smaps *smaps, const struct vma *vma)
 {
 	const struct vma *below = vma > smaps->vmas ? vma - 1 : NULL;
-	return below && below->end == vma->start && vma_is_anonymous(below) && !below->readable && !below->writable;
+	return below && below->end == vma->start && vma_is_anonymous(below) && !below->readable &&
+	       !below->writable;
 }
 
 /* A stack, and the guard below it: its mapping, or of one that was merged with more the last page. */
-static void claim_range(uint64_t start, uint64_t end, const char *label, const struct smaps *smaps, struct claims *claims)
+static void claim_range(
+	uint64_t start, uint64_t end, const char *label, const struct smaps *smaps, struct claims *claims)
 {
 	const struct vma *vma = smaps_find(smaps, start);
 	claims_add(claims, start, end, RANK_STACK, C_STACKS, label);
@@ -145,7 +147,8 @@ static void claim_range(uint64_t start, uint64_t end, const char *label, const s
 	claims_add(claims, low, start, RANK_STACK, C_RESERVED, "stack guards");
 }
 
-static void claim(struct thread *thread, uint64_t start, uint64_t end, const struct smaps *smaps, struct claims *claims)
+static void claim(
+	struct thread *thread, uint64_t start, uint64_t end, const struct smaps *smaps, struct claims *claims)
 {
 	thread->start = start;
 	thread->end = end;
@@ -153,7 +156,8 @@ static void claim(struct thread *thread, uint64_t start, uint64_t end, const str
 }
 
 /* From the thread's own pointers. */
-static void claim_thread(struct thread *thread, struct peek *peek, const struct smaps *smaps, struct claims *claims)
+static void claim_thread(
+	struct thread *thread, struct peek *peek, const struct smaps *smaps, struct claims *claims)
 {
 	uint64_t tcb = thread->thread_pointer;
 	const struct vma *vma = smaps_find(smaps, tcb ? tcb : thread->stack_pointer);
@@ -169,8 +173,8 @@ static void claim_thread(struct thread *thread, struct peek *peek, const struct 
 }
 
 /* A guarded mapping that ends in a control block: of a thread that is running, or of one that ended. */
-static void claim_guarded(struct threads *threads, struct peek *peek, const struct smaps *smaps, const struct vma *vma,
-                          struct claims *claims)
+static void claim_guarded(struct threads *threads, struct peek *peek, const struct smaps *smaps,
+	const struct vma *vma, struct claims *claims)
 {
 	uint64_t tcb = control_block(peek, vma->end - PAGE, vma->end);
 	int32_t tid = 0;
@@ -185,7 +189,8 @@ static void claim_guarded(struct threads *threads, struct peek *peek, const stru
 		claim(thread, vma->start, vma->end, smaps, claims);
 }
 
-void threads_claim(struct threads *threads, struct peek *peek, const struct smaps *smaps, struct claims *claims)
+void threads_claim(
+	struct threads *threads, struct peek *peek, const struct smaps *smaps, struct claims *claims)
 {
 	for (size_t i = 0; i < threads->count; i++)
 		if (threads->list[i].tid != peek->pid)

@@ -22,12 +22,14 @@ struct threads {
 	size_t count;
 };
 
-/* Reads the threads' names and, where they sleep in a system call, stack pointers. An ended process has none. */
+/* Reads the threads' names and, where they sleep in a system call, stack pointers. An ended process has none.
+ */
 void threads_read(int pid, struct threads *threads);
 /* The shim's books say where a thread's control block is (0: not known). */
 void threads_set_pointer(struct threads *threads, int tid, uint64_t thread_pointer);
 /* Finds each thread's stack and claims it, also the stacks that libc keeps of threads that ended. */
-void threads_claim(struct threads *threads, struct peek *peek, const struct smaps *smaps, struct claims *claims);
+void threads_claim(
+	struct threads *threads, struct peek *peek, const struct smaps *smaps, struct claims *claims);
 /* After ledger_measure: gives each thread the figures of its pieces. */
 void threads_measure(struct threads *threads, int pid, const struct pieces *pieces);
 void threads_free(struct threads *threads);

@@ -10,7 +10,8 @@
 #include "live_table.h"
 #include "xalloc.h"
 
-static void use(struct component_row *row, uint64_t bytes, uint64_t count, uint64_t shared_bytes, uint64_t shared_count)
+static void use(struct component_row *row, uint64_t bytes, uint64_t count, uint64_t shared_bytes,
+	uint64_t shared_count)
 {
 	if (row->used_bytes == JSON_UNKNOWN)
 		row->used_bytes = row->used_count = 0;
@@ -36,7 +37,8 @@ static void use_sites(struct ledger *ledger)
 	struct domain_sum *sums = xcalloc(books->domain_count + 1, sizeof *sums);
 	for (size_t i = 0; i < books->site_count; i++) {
 		const struct hr_site *site = &books->sites[i];
-		struct domain_sum *s = &sums[site->domain < books->domain_count ? site->domain : books->domain_count];
+		struct domain_sum *s =
+			&sums[site->domain < books->domain_count ? site->domain : books->domain_count];
 		s->allocated += site->allocated_bytes;
 		s->allocated_count += site->allocated_count;
 		s->freed += site->freed_bytes;
@@ -52,8 +54,9 @@ static void use_sites(struct ledger *ledger)
 		bool sites_tell = domain->kind == HR_DOMAIN_ALLOCATOR || domain->kind == HR_DOMAIN_MMAP;
 		uint64_t bytes = sites_tell ? less(s->allocated, s->freed) : domain->live_bytes;
 		uint64_t count = sites_tell ? less(s->allocated_count, s->freed_count) : domain->live_count;
-		use(&ledger->rows[domain_component(domain)], bytes, count, ledger->parent_counts ? less(s->inherited, s->gone) : 0,
-		    ledger->parent_counts ? less(s->inherited_count, s->gone_count) : 0);
+		use(&ledger->rows[domain_component(domain)], bytes, count,
+			ledger->parent_counts ? less(s->inherited, s->gone) : 0,
+			ledger->parent_counts ? less(s->inherited_count, s->gone_count) : 0);
 	}
 	free(sums);
 }
@@ -79,13 +82,14 @@ void books_used(struct ledger *ledger, struct peek *peek)
 		use_sites(ledger);
 		return;
 	}
-	/* Forked and still without an event of its own: the table says what it has, the VMs are as its parent's. */
+	/* Forked and still without an event of its own: the table says what it has, the VMs are as its
+	 * parent's. */
 	live_table_walk(peek, &own->header, ledger->books->site_count, use_block, ledger);
 	for (size_t i = 0; i < ledger->books->domain_count; i++) {
 		const struct hr_domain *domain = &ledger->books->domains[i];
 		if (domain->kind != HR_DOMAIN_ALLOCATOR && domain->kind != HR_DOMAIN_MMAP)
-			use(&ledger->rows[domain_component(domain)], domain->live_bytes, domain->live_count, domain->live_bytes,
-			    domain->live_count);
+			use(&ledger->rows[domain_component(domain)], domain->live_bytes, domain->live_count,
+				domain->live_bytes, domain->live_count);
 	}
 }
 
@@ -99,7 +103,8 @@ static uint64_t usable(const struct hr_header *header, uint64_t requested, bool 
 	if (!header->usable_sampled_requested || requested == JSON_UNKNOWN)
 		return JSON_UNKNOWN;
 	*estimated = true;
-	return (uint64_t)((unsigned __int128)requested * header->usable_sampled_usable / header->usable_sampled_requested);
+	return (uint64_t)((unsigned __int128)requested * header->usable_sampled_usable /
+			  header->usable_sampled_requested);
 }
 
 bool books_waterfall(const struct ledger *ledger, struct waterfall *w)
@@ -112,17 +117,19 @@ bool books_waterfall(const struct ledger *ledger, struct waterfall *w)
 	bool told = stats->taken_ns != 0, estimated;
 	uint64_t usable_bytes = usable(&own->header, row->used_bytes, &estimated);
 	*w = (struct waterfall){
-	        .name = ledger->allocator,
-	        .requested = row->used_bytes,
-	        .usable = usable_bytes,
-	        .usable_estimated = estimated,
-	        .in_use = told ? stats->in_use_bytes : JSON_UNKNOWN,
-	        .held = told ? stats->held_bytes : JSON_UNKNOWN,
-	        .free_held = told ? stats->free_held_bytes : JSON_UNKNOWN,
-	        .top = told ? stats->top_bytes : JSON_UNKNOWN,
-	        .mapped = told ? stats->mapped_bytes : JSON_UNKNOWN,
-	        .resident = row->figures.resident_bytes,
-	        .age_ns = told && own->read_ns > stats->taken_ns ? own->read_ns - stats->taken_ns : told ? 0 : JSON_UNKNOWN,
+		.name = ledger->allocator,
+		.requested = row->used_bytes,
+		.usable = usable_bytes,
+		.usable_estimated = estimated,
+		.in_use = told ? stats->in_use_bytes : JSON_UNKNOWN,
+		.held = told ? stats->held_bytes : JSON_UNKNOWN,
+		.free_held = told ? stats->free_held_bytes : JSON_UNKNOWN,
+		.top = told ? stats->top_bytes : JSON_UNKNOWN,
+		.mapped = told ? stats->mapped_bytes : JSON_UNKNOWN,
+		.resident = row->figures.resident_bytes,
+		.age_ns = told && own->read_ns > stats->taken_ns ? own->read_ns - stats->taken_ns
+			  : told                                 ? 0
+								 : JSON_UNKNOWN,
 	};
 	if (w->held == JSON_UNKNOWN)
 		w->held = row->figures.virtual_bytes; /* as the kernel has it */

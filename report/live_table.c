@@ -37,7 +37,8 @@ static bool decode(const struct walk *walk, const uint64_t *words, struct live_b
 	block->address = HR_LIVE_ADDRESS(words[0]);
 	block->size = HR_LIVE_SIZE(words[1]);
 	block->site = (uint32_t)HR_LIVE_SITE(words[1]);
-	if (!block->address || block->address + block->size > USER_ADDRESSES || block->site >= walk->site_limit)
+	if (!block->address || block->address + block->size > USER_ADDRESSES ||
+		block->site >= walk->site_limit)
 		return false;
 	uint64_t born = walk->header->start_ns + HR_LIVE_AGE(words[0]) * HR_LIVE_AGE_NS;
 	block->age_ns = born < walk->now_ns ? walk->now_ns - born : 0;
@@ -67,13 +68,13 @@ static bool walk_shard(struct walk *walk, uint64_t entries, uint64_t capacity)
 
 static bool sane(const struct hr_live_geometry *live)
 {
-	return live->shards && live->shard_count && live->shard_count <= MOST_SHARDS && live->shard_stride >= 3 * 8 &&
-	       live->shard_stride <= 4096;
+	return live->shards && live->shard_count && live->shard_count <= MOST_SHARDS &&
+	       live->shard_stride >= 3 * 8 && live->shard_stride <= 4096;
 }
 
 /* The next shard's entries and capacity; false when it has none that can be right. */
-static bool read_shard(struct peek *peek, const struct hr_live_geometry *live, uint64_t index, uint64_t *entries,
-                       uint64_t *capacity)
+static bool read_shard(struct peek *peek, const struct hr_live_geometry *live, uint64_t index,
+	uint64_t *entries, uint64_t *capacity)
 {
 	uint64_t words[3];
 	if (!peek_at(peek, live->shards + index * live->shard_stride, words, sizeof words))
@@ -84,7 +85,7 @@ static bool read_shard(struct peek *peek, const struct hr_live_geometry *live, u
 }
 
 int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint64_t site_limit,
-                        bool (*visit)(void *context, const struct live_block *block), void *context)
+	bool (*visit)(void *context, const struct live_block *block), void *context)
 {
 	const struct hr_live_geometry *live = &header->live;
 	struct timespec now;
@@ -94,13 +95,13 @@ int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint6
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	struct walk walk = {
-	        .peek = peek,
-	        .header = header,
-	        .site_limit = site_limit,
-	        .now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
-	        .visit = visit,
-	        .context = context,
-	        .buffer = xcalloc(CHUNK, ENTRY),
+		.peek = peek,
+		.header = header,
+		.site_limit = site_limit,
+		.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+		.visit = visit,
+		.context = context,
+		.buffer = xcalloc(CHUNK, ENTRY),
 	};
 	for (uint64_t i = 0; i < live->shard_count; i++) {
 		if (!read_shard(peek, live, i, &entries, &capacity))
@@ -120,5 +121,6 @@ void live_table_claim(struct peek *peek, const struct hr_header *header, struct 
 		return;
 	for (uint64_t i = 0; i < header->live.shard_count; i++)
 		if (read_shard(peek, &header->live, i, &entries, &capacity))
-			claims_add(claims, entries, entries + capacity * ENTRY, RANK_HEAPRAY, C_HEAPRAY, "live table");
+			claims_add(claims, entries, entries + capacity * ENTRY, RANK_HEAPRAY, C_HEAPRAY,
+				"live table");
 }

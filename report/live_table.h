@@ -24,7 +24,7 @@ struct live_block {
  * visited, or -1 when there is no table or it cannot be read.
  */
 int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint64_t site_limit,
-                        bool (*visit)(void *context, const struct live_block *block), void *context);
+	bool (*visit)(void *context, const struct live_block *block), void *context);
 
 /* Claims the table's own memory: it grows all the time, so nothing else tells where it is. */
 struct claims;

@@ -18,7 +18,7 @@
 /* <linux/fs.h> has these from Linux 6.7 on; Debian 12's headers are older than the kernels it runs on. */
 struct scan_argument {
 	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
-	        category_anyof_mask, return_mask;
+		category_anyof_mask, return_mask;
 };
 struct scan_region {
 	uint64_t start, end, categories;
@@ -32,16 +32,17 @@ struct scan_region {
 #define WORD_SWAPPED (1ull << 62)
 
 /* Fills in the next regions of [start, end) and moves start behind them. Returns how many, or -1. */
-static int scan_some(const struct pagemap *pagemap, uint64_t *start, uint64_t end, struct scan_region *regions, size_t room)
+static int scan_some(const struct pagemap *pagemap, uint64_t *start, uint64_t end,
+	struct scan_region *regions, size_t room)
 {
 	struct scan_argument argument = {
-	        .size = sizeof argument,
-	        .start = *start,
-	        .end = end,
-	        .vec = (uintptr_t)regions,
-	        .vec_len = room,
-	        .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-	        .return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_ZERO_PAGE,
+		.size = sizeof argument,
+		.start = *start,
+		.end = end,
+		.vec = (uintptr_t)regions,
+		.vec_len = room,
+		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+		.return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_ZERO_PAGE,
 	};
 	int found = ioctl(pagemap->fd, SCAN_IOCTL, &argument);
 	if (found < 0 || (size_t)found > room || argument.walk_end <= *start)
@@ -50,7 +51,8 @@ static int scan_some(const struct pagemap *pagemap, uint64_t *start, uint64_t en
 	return found;
 }
 
-static int scan(const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident, uint64_t *swapped)
+static int scan(
+	const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident, uint64_t *swapped)
 {
 	struct scan_region regions[512];
 	*resident = *swapped = 0;
@@ -69,7 +71,8 @@ static int scan(const struct pagemap *pagemap, uint64_t start, uint64_t end, uin
 	return 0;
 }
 
-static int words(const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident, uint64_t *swapped)
+static int words(
+	const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident, uint64_t *swapped)
 {
 	uint64_t buffer[4096];
 	*resident = *swapped = 0;
@@ -95,7 +98,8 @@ void pagemap_open(struct pagemap *pagemap, int pid)
 	*pagemap = (struct pagemap){.fd = open(path, O_RDONLY | O_CLOEXEC), .page = (uint64_t)getpagesize()};
 	if (pagemap->fd < 0)
 		return;
-	pagemap->way = scan(pagemap, 0, pagemap->page, &resident, &swapped) ? PAGEMAP_WORDS : PAGEMAP_SCAN_IOCTL;
+	pagemap->way =
+		scan(pagemap, 0, pagemap->page, &resident, &swapped) ? PAGEMAP_WORDS : PAGEMAP_SCAN_IOCTL;
 }
 
 void pagemap_close(struct pagemap *pagemap)
@@ -105,7 +109,8 @@ void pagemap_close(struct pagemap *pagemap)
 	*pagemap = (struct pagemap){.fd = -1};
 }
 
-int pagemap_range(const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident, uint64_t *swapped)
+int pagemap_range(
+	const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident, uint64_t *swapped)
 {
 	switch (pagemap->way) {
 	case PAGEMAP_SCAN_IOCTL:
@@ -128,9 +133,10 @@ static int scan_pages(const struct pagemap *pagemap, uint64_t start, uint64_t pa
 		if (found < 0)
 			return -1;
 		for (int i = 0; i < found; i++)
-			if (!(regions[i].categories & SCAN_SWAPPED) && regions[i].start >= start && regions[i].end <= end)
+			if (!(regions[i].categories & SCAN_SWAPPED) && regions[i].start >= start &&
+				regions[i].end <= end)
 				memset(resident + (regions[i].start - start) / pagemap->page, 1,
-				       (regions[i].end - regions[i].start) / pagemap->page);
+					(regions[i].end - regions[i].start) / pagemap->page);
 	}
 	return 0;
 }
@@ -142,7 +148,7 @@ int pagemap_pages(const struct pagemap *pagemap, uint64_t start, uint64_t pages,
 	for (uint64_t i = 0; i < pages; i++) {
 		uint64_t word;
 		if (pagemap->way == PAGEMAP_NONE ||
-		    pread(pagemap->fd, &word, 8, (off_t)((start / pagemap->page + i) * 8)) != 8)
+			pread(pagemap->fd, &word, 8, (off_t)((start / pagemap->page + i) * 8)) != 8)
 			return -1;
 		resident[i] = (word & WORD_PRESENT) != 0;
 	}
@@ -187,7 +193,8 @@ bool pagemap_parts(const struct pagemap *pagemap, const struct vma *vma, struct 
 			largest = i;
 		if (!whole->resident_bytes && !whole->swap_bytes)
 			continue;
-		if (count > 1 && pagemap_range(pagemap, parts[i].start, parts[i].end, &resident[i], &swapped[i])) {
+		if (count > 1 &&
+			pagemap_range(pagemap, parts[i].start, parts[i].end, &resident[i], &swapped[i])) {
 			resident[i] = share(sizes[i], whole->resident_bytes, whole->virtual_bytes);
 			swapped[i] = share(sizes[i], whole->swap_bytes, whole->virtual_bytes);
 			told = false;
@@ -204,7 +211,8 @@ bool pagemap_parts(const struct pagemap *pagemap, const struct vma *vma, struct 
 		f->swap_pss_bytes = share(f->swap_bytes, whole->swap_pss_bytes, whole->swap_bytes);
 		usage_subtract(&left, f);
 	}
-	/* What rounding left; and a shared object's swap, which is the whole object's and not bounded by sizes. */
+	/* What rounding left; and a shared object's swap, which is the whole object's and not bounded by
+	 * sizes. */
 	usage_add(&parts[largest].figures, &left);
 	free(table);
 	return told;

@@ -25,9 +25,10 @@ struct pagemap {
 void pagemap_open(struct pagemap *pagemap, int pid);
 void pagemap_close(struct pagemap *pagemap);
 
-/* Resident (the shared zero page left out, as in smaps) and swapped bytes of [start, end). Returns 0 or -1. */
-int pagemap_range(const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident,
-                  uint64_t *swapped);
+/* Resident (the shared zero page left out, as in smaps) and swapped bytes of [start, end). Returns 0 or -1.
+ */
+int pagemap_range(
+	const struct pagemap *pagemap, uint64_t start, uint64_t end, uint64_t *resident, uint64_t *swapped);
 
 /* Whether each of `pages` pages from `start` on is resident: 1 or 0. Returns 0 or -1. */
 int pagemap_pages(const struct pagemap *pagemap, uint64_t start, uint64_t pages, uint8_t *resident);
@@ -42,7 +43,8 @@ void split_exactly(uint64_t total, const uint64_t *sizes, uint64_t *measured, si
 /*
  * The figures of the parts of a mapping, with their start and end: virtual, resident, swap, Pss and SwapPss
  * each sum to the mapping's own, exactly. Pss, which the kernel tells for whole mappings only, is shared
- * by resident bytes. Parts must cover the mapping in ascending order. Returns false when only shares by length could be had.
+ * by resident bytes. Parts must cover the mapping in ascending order. Returns false when only shares by
+ * length could be had.
  */
 struct part {
 	uint64_t start, end;

@@ -24,7 +24,8 @@ static bool copy(int pid, uint64_t address, void *to, size_t length)
 	return process_vm_readv(pid, &mine, 1, &theirs, 1, 0) == (ssize_t)length;
 }
 
-/* How many of `pages` pages from `at` on are alike, in *resident: none is, or all are. 0: it cannot be told. */
+/* How many of `pages` pages from `at` on are alike, in *resident: none is, or all are. 0: it cannot be told.
+ */
 static uint64_t alike(struct peek *peek, uint64_t at, uint64_t pages, bool *resident)
 {
 	uint64_t page = peek->pagemap.page;
@@ -41,7 +42,8 @@ static uint64_t alike(struct peek *peek, uint64_t at, uint64_t pages, bool *resi
 	return end - first;
 }
 
-/* Copies what lies in resident pages; the rest is zeroed where `holes` allows it, else the answer is false. */
+/* Copies what lies in resident pages; the rest is zeroed where `holes` allows it, else the answer is false.
+ */
 static bool copy_resident(struct peek *peek, uint64_t address, char *to, size_t length, bool holes)
 {
 	uint64_t page = peek->pagemap.page, end = address + length;

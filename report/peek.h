@@ -20,7 +20,7 @@
 struct peek {
 	int pid;
 	struct pagemap pagemap;
-	uint64_t window;                /* address from which `resident` tells, when `known` */
+	uint64_t window; /* address from which `resident` tells, when `known` */
 	bool known;
 	uint8_t resident[PEEK_WINDOW]; /* of the pages there, when they were last asked about */
 };
@@ -29,10 +29,12 @@ struct peek {
 void peek_open(struct peek *peek, int pid);
 void peek_close(struct peek *peek);
 
-/* Copies [address, address + length) of the process. False when a page of it is not resident or cannot be read. */
+/* Copies [address, address + length) of the process. False when a page of it is not resident or cannot be
+ * read. */
 bool peek_at(struct peek *peek, uint64_t address, void *to, size_t length);
 
-/* The same for large ranges, where pages that are not resident read as zeros. False when it cannot be read. */
+/* The same for large ranges, where pages that are not resident read as zeros. False when it cannot be read.
+ */
 bool peek_range(struct peek *peek, uint64_t address, void *to, size_t length);
 
 #endif

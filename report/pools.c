@@ -15,8 +15,8 @@
 #include "peek.h"
 #include "xalloc.h"
 
-#define FRAMES 12           /* above ngx_create_pool, to tell what a pool is for */
-#define MOST_LINKS 65536u   /* of a pool's list of blocks, or of large ones */
+#define FRAMES 12         /* above ngx_create_pool, to tell what a pool is for */
+#define MOST_LINKS 65536u /* of a pool's list of blocks, or of large ones */
 #define MOST_BLOCKS 4000000u
 
 struct pool_head {
@@ -44,17 +44,17 @@ struct search {
 static const struct {
 	const char *function, *kind;
 } kinds[] = {
-        {"ngx_init_cycle", "cycle"},
-        {"ngx_event_accept", "connection"},
-        {"ngx_event_recvmsg", "connection"},
-        {"ngx_event_connect_peer", "connection"},
-        {"ngx_get_connection", "connection"},
-        {"ngx_create_connection", "connection"},
-        {"ngx_http_upstream_connect", "connection"},
-        {"ngx_http_upstream_init_request", "connection"},
-        {"ngx_http_create_request", "request"},
-        {"ngx_http_alloc_request", "request"},
-        {"ngx_http_v2_create_stream", "request"},
+	{"ngx_init_cycle", "cycle"},
+	{"ngx_event_accept", "connection"},
+	{"ngx_event_recvmsg", "connection"},
+	{"ngx_event_connect_peer", "connection"},
+	{"ngx_get_connection", "connection"},
+	{"ngx_create_connection", "connection"},
+	{"ngx_http_upstream_connect", "connection"},
+	{"ngx_http_upstream_init_request", "connection"},
+	{"ngx_http_create_request", "request"},
+	{"ngx_http_alloc_request", "request"},
+	{"ngx_http_v2_create_stream", "request"},
 };
 
 const char *pool_kind_of(const char *const *functions, size_t count)
@@ -62,12 +62,14 @@ const char *pool_kind_of(const char *const *functions, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (!functions[i])
 			continue;
-		if (!strncmp(functions[i], "ngx_http_lua_", 13) || !strncmp(functions[i], "ngx_stream_lua_", 15))
+		if (!strncmp(functions[i], "ngx_http_lua_", 13) ||
+			!strncmp(functions[i], "ngx_stream_lua_", 15))
 			return "lua";
 		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
 			if (!strcmp(functions[i], kinds[k].function))
 				return kinds[k].kind;
-		/* A handler of a phase runs below the request's own functions: only the nearest callers tell. */
+		/* A handler of a phase runs below the request's own functions: only the nearest callers tell.
+		 */
 		if (i >= 3)
 			break;
 	}
@@ -76,7 +78,8 @@ const char *pool_kind_of(const char *const *functions, size_t count)
 
 /* ---- which sites are pools ------------------------------------------------------------------- */
 
-static void look_at_site(struct stacks_of *stacks, const struct segment *segment, uint32_t node, struct pool_site *site)
+static void look_at_site(
+	struct stacks_of *stacks, const struct segment *segment, uint32_t node, struct pool_site *site)
 {
 	const char *above[FRAMES] = {0};
 	size_t count = 0;
@@ -142,7 +145,8 @@ static bool plausible(const struct pool_head *head, uint64_t start, uint64_t end
 	return head->end == end && head->last >= start + head_bytes && head->last <= end;
 }
 
-static bool read_blocks(struct peek *peek, const struct block *block, struct pool_head *head, struct pool_kind *sum)
+static bool read_blocks(
+	struct peek *peek, const struct block *block, struct pool_head *head, struct pool_kind *sum)
 {
 	uint64_t next = block->address;
 	for (unsigned links = 0; next && links < MOST_LINKS; links++) {
@@ -171,9 +175,9 @@ static bool read_large(struct peek *peek, uint64_t next, const struct search *se
 			return false;
 		struct block key = {.address = large.block};
 		const struct block *found =
-		        large.block && search->all_count
-		                ? bsearch(&key, search->all, search->all_count, sizeof key, by_address)
-		                : NULL;
+			large.block && search->all_count
+				? bsearch(&key, search->all, search->all_count, sizeof key, by_address)
+				: NULL;
 		sum->large_count += large.block != 0;
 		sum->large_bytes += found ? found->size : 0;
 		next = large.next;
@@ -185,7 +189,7 @@ static struct pool_kind *kind_row(struct pools *pools, const struct pool_site *s
 {
 	for (size_t i = 0; i < pools->count; i++)
 		if (!strcmp(pools->list[i].kind, site->kind) &&
-		    !strncmp(pools->list[i].creator, site->creator, sizeof pools->list[i].creator - 1))
+			!strncmp(pools->list[i].creator, site->creator, sizeof pools->list[i].creator - 1))
 			return &pools->list[i];
 	xgrow(pools->list, pools->count, pools->room);
 	struct pool_kind *row = &pools->list[pools->count++];
@@ -194,12 +198,13 @@ static struct pool_kind *kind_row(struct pools *pools, const struct pool_site *s
 	return row;
 }
 
-static void read_pool(struct peek *peek, const struct search *search, const struct block *block, struct pools *pools)
+static void read_pool(
+	struct peek *peek, const struct search *search, const struct block *block, struct pools *pools)
 {
 	struct pool_head head = {0};
 	struct pool_kind one = {0};
 	if (block->size < sizeof head || !read_blocks(peek, block, &head, &one) ||
-	    !read_large(peek, head.large, search, &one)) {
+		!read_large(peek, head.large, search, &one)) {
 		pools->torn++;
 		return;
 	}
@@ -223,7 +228,7 @@ static int by_size(const void *left, const void *right)
 }
 
 void pools_read(struct stacks_of *stacks, const struct segment *books, const struct hr_header *header,
-                struct peek *peek, struct pools *pools)
+	struct peek *peek, struct pools *pools)
 {
 	*pools = (struct pools){0};
 	struct search search = {.sites = xcalloc(books->site_count, sizeof *search.sites)};

@@ -30,11 +30,13 @@ size_t pools_print(const struct pools *pools, int pid, size_t limit)
 	size_t lines = 0;
 	for (; lines < pools->count && lines < limit; lines++) {
 		const struct pool_kind *row = &pools->list[lines];
-		printf("  %-7d%-17s%12s%12s%12s%12s%12s  %s\n", pid, row->kind, text_count(row->pools), text_bytes(row->size_bytes),
-		       text_bytes(row->used_bytes), text_bytes(row->unused_bytes), text_bytes(row->large_bytes),
-		       text_safe(row->creator, 60));
+		printf("  %-7d%-17s%12s%12s%12s%12s%12s  %s\n", pid, row->kind, text_count(row->pools),
+			text_bytes(row->size_bytes), text_bytes(row->used_bytes),
+			text_bytes(row->unused_bytes), text_bytes(row->large_bytes),
+			text_safe(row->creator, 60));
 	}
 	if (pools->torn)
-		printf("  %-7d%s%s more changed while they were read%s\n", pid, text_dim(), text_count(pools->torn), text_reset());
+		printf("  %-7d%s%s more changed while they were read%s\n", pid, text_dim(),
+			text_count(pools->torn), text_reset());
 	return lines;
 }

@@ -19,7 +19,8 @@
 
 #include "xalloc.h"
 
-/* Reads a number in the base at *p, without sign, blanks or prefix; moves *p behind it. False: no digit, too large. */
+/* Reads a number in the base at *p, without sign, blanks or prefix; moves *p behind it. False: no digit, too
+ * large. */
 static bool number(const char **p, unsigned base, uint64_t *value)
 {
 	const char *start = *p;
@@ -48,7 +49,7 @@ static bool permissions(const char **p, struct vma *vma)
 {
 	const char *s = *p;
 	if (strnlen(s, 4) < 4 || !strchr("r-", s[0]) || !strchr("w-", s[1]) || !strchr("x-", s[2]) ||
-	    !strchr("sp", s[3]))
+		!strchr("sp", s[3]))
 		return false;
 	vma->readable = s[0] == 'r';
 	vma->writable = s[1] == 'w';
@@ -65,9 +66,9 @@ static bool header(const char *line, struct vma *vma)
 	uint64_t major, minor;
 	*vma = (struct vma){0};
 	if (!number(&p, 16, &vma->start) || !skip(&p, '-') || !number(&p, 16, &vma->end) || !skip(&p, ' ') ||
-	    !permissions(&p, vma) || !skip(&p, ' ') || !number(&p, 16, &vma->offset) || !skip(&p, ' ') ||
-	    !number(&p, 16, &major) || !skip(&p, ':') || !number(&p, 16, &minor) || !skip(&p, ' ') ||
-	    !number(&p, 10, &vma->inode))
+		!permissions(&p, vma) || !skip(&p, ' ') || !number(&p, 16, &vma->offset) || !skip(&p, ' ') ||
+		!number(&p, 16, &major) || !skip(&p, ':') || !number(&p, 16, &minor) || !skip(&p, ' ') ||
+		!number(&p, 10, &vma->inode))
 		return false;
 	vma->device_major = (uint32_t)major;
 	vma->device_minor = (uint32_t)minor;
@@ -85,10 +86,10 @@ static bool figure(const char *line, struct usage *f)
 		const char *key;
 		size_t where;
 	} keys[] = {
-	        {"Rss:", offsetof(struct usage, resident_bytes)},
-	        {"Pss:", offsetof(struct usage, pss_bytes)},
-	        {"Swap:", offsetof(struct usage, swap_bytes)},
-	        {"SwapPss:", offsetof(struct usage, swap_pss_bytes)},
+		{"Rss:", offsetof(struct usage, resident_bytes)},
+		{"Pss:", offsetof(struct usage, pss_bytes)},
+		{"Swap:", offsetof(struct usage, swap_bytes)},
+		{"SwapPss:", offsetof(struct usage, swap_pss_bytes)},
 	};
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		size_t length = strlen(keys[i].key);

@@ -25,7 +25,8 @@ struct subsystems {
 
 /*
  * The name for a function (NULL: not known) in a file (its base name). For nginx functions the module that
- * defines them, after nginx's own naming: ngx_http_proxy_handler is of ngx_http_proxy. Writes at most `size` bytes.
+ * defines them, after nginx's own naming: ngx_http_proxy_handler is of ngx_http_proxy. Writes at most `size`
+ * bytes.
  */
 void subsystem_name(const char *function, const char *file, char *name, size_t size);
 
@@ -34,7 +35,8 @@ void subsystem_name(const char *function, const char *file, char *name, size_t s
  * process inherited, for the sum of a family that its parent is in.
  */
 struct stacks_of;
-void subsystems_add(struct stacks_of *stacks, const struct segment *segment, bool shared, struct subsystems *subsystems);
+void subsystems_add(
+	struct stacks_of *stacks, const struct segment *segment, bool shared, struct subsystems *subsystems);
 void subsystems_sort(struct subsystems *subsystems);
 struct json *subsystems_json(const struct subsystems *subsystems);
 void subsystems_print(const struct subsystems *subsystems, size_t limit);

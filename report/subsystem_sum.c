@@ -51,7 +51,8 @@ static uint64_t less(uint64_t from, uint64_t what)
 	return from > what ? from - what : 0; /* counters in flight */
 }
 
-void subsystems_add(struct stacks_of *stacks, const struct segment *segment, bool shared, struct subsystems *subsystems)
+void subsystems_add(
+	struct stacks_of *stacks, const struct segment *segment, bool shared, struct subsystems *subsystems)
 {
 	for (size_t i = 0; i < segment->site_count; i++) {
 		const struct hr_site *site = &segment->sites[i];
@@ -68,7 +69,8 @@ void subsystems_add(struct stacks_of *stacks, const struct segment *segment, boo
 		const char *file = callers_file(stacks, owner);
 		bool library = callers_is_library(stacks, owner); /* its file tells enough */
 		if (file)
-			subsystem_name(library ? NULL : callers_function(stacks, owner), file, name, sizeof name);
+			subsystem_name(
+				library ? NULL : callers_function(stacks, owner), file, name, sizeof name);
 		else
 			snprintf(name, sizeof name, "%s", root_name(owner));
 		add(subsystems, name, bytes, count);
@@ -100,10 +102,12 @@ void subsystems_print(const struct subsystems *subsystems, size_t limit)
 		return;
 	printf("\n%s%-26s%12s%12s%s\n", text_bold(), "Allocator by owner", "live", "blocks", text_reset());
 	for (size_t i = 0; i < subsystems->count && i < limit; i++)
-		printf("  %-24s%12s%12s\n", text_safe(subsystems->list[i].name, 40), text_bytes(subsystems->list[i].live_bytes),
-		       text_count(subsystems->list[i].live_count));
+		printf("  %-24s%12s%12s\n", text_safe(subsystems->list[i].name, 40),
+			text_bytes(subsystems->list[i].live_bytes),
+			text_count(subsystems->list[i].live_count));
 	if (subsystems->count > limit)
-		printf("  %s%zu more with --limit 0%s\n", text_dim(), subsystems->count - limit, text_reset());
+		printf("  %s%zu more with --limit 0%s\n", text_dim(), subsystems->count - limit,
+			text_reset());
 }
 
 void subsystems_free(struct subsystems *subsystems)

@@ -21,10 +21,17 @@ for allocator in $allocators; do
 	closes "$allocator" "$work/half"
 	is "$allocator: what is requested halves" "$(of ".processes[0].allocator.requested_bytes
 		| . > $requested * 0.49 and . < $requested * 0.60" "$work/half")" true
-	is "$allocator: what is held does not" "$(jq -n --slurpfile full "$work/full" --slurpfile half "$work/half" \
-		'$half[0].processes[0].allocator.held_bytes >= $full[0].processes[0].allocator.resident_bytes * 0.9')" true
 	is "$allocator: resident is told, and covers what is requested" "$(of '.processes[0].allocator
 		| .resident_bytes >= .requested_bytes' "$work/half")" true
+	if [ "$(of '.processes[0].allocator.age_ms < 3000' "$work/half")" != true ]; then
+		# On a busy machine a call can seem to take too long; then the shim does not ask again.
+		skip "$allocator: its own figures" "they are $(of '.processes[0].allocator.age_ms' "$work/half") ms old"
+		is "$allocator: and the report says so" "$(of '[.quality.approximate[] | select(test("older than"))] | length' "$work/half")" 1
+		end_sleeping
+		continue
+	fi
+	is "$allocator: what is held does not" "$(jq -n --slurpfile full "$work/full" --slurpfile half "$work/half" \
+		'$half[0].processes[0].allocator.held_bytes >= $full[0].processes[0].allocator.resident_bytes * 0.9')" true
 	is "$allocator: what it cannot tell is null, never 0" "$(of '.processes[0].allocator
 		| [.in_use_bytes, .free_held_bytes, .usable_bytes] | map(select(. == 0)) | length' "$work/half")" 0
 	case $allocator in
