@@ -74,24 +74,42 @@ char *check_segment(const struct segment *segment, const char *library, bool *on
 	return NULL;
 }
 
-static bool left_segment(const struct running *r)
+/* The newest segment of the process that was started. */
+static const struct segment *last_segment(const struct running *r)
 {
-	for (size_t i = 0; i < r->watch.member_count; i++)
+	for (size_t i = r->watch.member_count; i-- > 0;)
 		if (r->watch.members[i].pid == r->program)
-			return true;
-	return false;
+			return r->watch.members[i].segment;
+	return NULL;
+}
+
+/*
+ * A command may go on as another program, without us. In a run too short to be looked at, the name it ended
+ * under tells: it is cut at 15 characters, and that of a script is the script's, which is among the first words.
+ */
+static bool bears_name(const struct segment *segment, const char *comm)
+{
+	const char *exe = segment_string(segment, segment->header.exe), *cmdline = segment_string(segment, segment->header.cmdline);
+	char *words = xstrdup(cmdline ? cmdline : ""), *rest = words, *word;
+	bool bears = !cmdline || (exe && strncmp(base_name(exe), comm, 15) == 0);
+
+	for (int i = 0; i < 4 && !bears && (word = strsep(&rest, " ")); i++)
+		bears = strncmp(base_name(word), comm, 15) == 0;
+	free(words);
+	return bears;
 }
 
 void check_run(const struct compare *compare, const struct arm *arm, const struct running *r, struct run *run)
 {
 	bool stumbles;
 	const char *obstacle = preload_obstacle(compare->program, &stumbles);
+	const struct segment *last = last_segment(r);
 
 	if (obstacle) {
 		run->self_check = xasprintf("%s is %s: nothing can be preloaded into it", compare->command[0], obstacle);
-	} else if (!left_segment(r)) {
+	} else if (!last) {
 		run->self_check = xasprintf("%s ran without the shim: it left no segment", compare->command[0]);
-	} else if (r->watch.unwatched >= 3) {
+	} else if (r->watch.unwatched >= 3 || (!r->watch.seen && r->comm[0] && !bears_name(last, r->comm))) {
 		run->self_check = xasprintf("%s went on without the shim: statically linked, or it was given another LD_PRELOAD",
 			compare->command[0]);
 	}

@@ -19,19 +19,21 @@
 
 /* ---- the metric ---------------------------------------------------------------------------- */
 
-/* POSIX has no \d; it is what people write. */
+/* POSIX has no \d; it is what people write, in brackets too. */
 static char *with_digits(const char *regex)
 {
 	char *to = xcalloc(strlen(regex) * 3 + 1, 1), *out = to;
+	bool bracket = false;
 
 	for (const char *c = regex; *c; c++) {
 		if (c[0] == '\\' && c[1] == 'd') {
-			out = stpcpy(out, "[0-9]");
+			out = stpcpy(out, bracket ? "0-9" : "[0-9]");
 			c++;
 			continue;
 		}
+		bracket = bracket ? *c != ']' || c[-1] == '[' : *c == '[';
 		*out++ = *c;
-		if (c[0] == '\\' && c[1])
+		if (c[0] == '\\' && c[1] && !bracket)
 			*out++ = *++c;
 	}
 	return to;

@@ -106,7 +106,7 @@ static void describe(struct compare *compare, enum figure figure, const struct a
 		say(compare, "%s: %s %s, %s; %s (%.0f %% confidence)%s%s%s", label, best->name, which, best_text, differ,
 			floor(100 * (1 - worst)), *equal ? "; no difference beyond noise: " : "", equal, "");
 	else if (have < needed && most >= APART)
-		say(compare, "%s: %s %s, %s; %s; but %zu of each are too few to tell that from noise, %zu would do", label, best->name,
+		say(compare, "%s: %s %s, %s; %s; too few runs to tell that from noise: %zu of each, %zu would do", label, best->name,
 			which, best_text, equal, have, needed);
 	else
 		say(compare, "%s: no difference beyond noise (%s %s, %s; %s)", label, best->name, which, best_text, equal);

@@ -91,6 +91,19 @@ static void add_usage(struct running *r, const struct rusage *usage)
 	r->reaped++;
 }
 
+/* Of a zombie, too. */
+static void read_comm(struct running *r)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)r->program);
+	FILE *file = fopen(path, "re");
+	if (file && fgets(r->comm, sizeof(r->comm), file))
+		r->comm[strcspn(r->comm, "\n")] = '\0';
+	if (file)
+		fclose(file);
+}
+
 static void reap(struct running *r)
 {
 	siginfo_t info;
@@ -107,6 +120,8 @@ static void reap(struct running *r)
 		if (pid == 0)
 			return;
 		const bool of_load = r->load && (pid == r->load || getsid(pid) == r->load);
+		if (pid == r->program)
+			read_comm(r);
 		if (wait4(pid, &status, 0, &usage) != pid)
 			return;
 		if (pid == r->load) {

@@ -17,6 +17,7 @@ struct running {
 	pid_t program, load;
 	bool program_ended, load_ended, all_ended;
 	int program_status, load_status; /* as of waitpid */
+	char comm[32];                   /* what it was when it ended, by /proc/PID/comm */
 	bool stopped;                    /* we sent it SIGTERM */
 	double user_s, system_s;         /* of the family */
 	uint64_t faults, max_resident;   /* the most that one of them had */

@@ -77,6 +77,8 @@ static void add_cost(const struct compare *compare, struct table *table, enum fi
 void table_build(const struct compare *compare, struct table *table)
 {
 	*table = (struct table){0};
+	if (!any_has(compare, F_WALL))
+		return;
 	add_title(table, compare->bare ? "without the shim" : "under the shim, whose own cost is in these figures");
 	add_figures(compare, table, 0, FIRST_BOOKED);
 	add_title(table, "by the shim's books");

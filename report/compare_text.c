@@ -87,7 +87,8 @@ void compare_print(const struct compare *compare)
 
 	print_head(compare);
 	table_build(compare, &table);
-	print_table(compare, &table);
+	if (table.count)
+		print_table(compare, &table);
 	printf("\n%sserved by%s\n", text_bold(), text_reset());
 	for (size_t i = 0; i < compare->arm_count; i++) {
 		const struct arm *arm = &compare->arms[i];

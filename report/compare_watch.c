@@ -216,6 +216,7 @@ static void add_requested(struct observer *watch, struct sample *sample)
 		const uint64_t total = h->hot[HR_HOT_TOTAL_LIVE], inherited = h->parent_created_realtime_ns ? h->inherited_bytes : 0;
 		sample->requested = (isnan(sample->requested) ? 0 : sample->requested) + (double)(total > inherited ? total - inherited : 0);
 	}
+	watch->seen |= program_seen;
 	watch->unwatched = program_seen || !watch->dir || !has(watch->pids, watch->pid_count, watch->program) ? 0 : watch->unwatched + 1;
 }
 

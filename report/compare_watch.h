@@ -45,6 +45,7 @@ struct observer {
 	double highest;     /* requested, of the full samples */
 	struct sizes sizes; /* at that one */
 	unsigned unwatched; /* looks in a row at which the program ran without the shim */
+	bool seen;          /* a look found it running under the shim */
 };
 
 uint64_t observe_now(void); /* CLOCK_MONOTONIC ns */
