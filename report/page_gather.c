@@ -174,18 +174,20 @@ int gather(struct gathered *g, const struct options *options, uint64_t grow_ns)
 	*g = (struct gathered){.options = *options};
 	if (family_open(options, &g->family) != 0)
 		return -1;
-	const bool watched = is_watched(&g->family), alive = g->family.members[0].alive;
+	const bool watched = is_watched(&g->family), alive = g->family.members[0].alive, waits = watched && alive && grow_ns;
 	char *target = target_of(&g->family, options);
+	/* As early as can be: the less memory we have, the cheaper a child is. */
 	struct command_json growth = watched ? start_growth(g, target, alive ? grow_ns : 0) : none;
+	struct command_json zones = alive ? none : command_json_start(cmd_zones, "zones", &g->options, target, NULL);
+	struct command_json breakdown = waits ? none : command_json_start(cmd_breakdown, "breakdown", &g->options, target, NULL);
 	quality_of(&g->family, &g->quality);
 	if (watched)
 		g->page.model = model_build(&g->family, &g->quality);
-	if (watched && alive && grow_ns) {
+	if (waits) {
 		g->page.grown_ns = grow_ns;
 		watch(g, target, &growth);
+		breakdown = command_json_start(cmd_breakdown, "breakdown", &g->options, target, NULL);
 	}
-	struct command_json breakdown = command_json_start(cmd_breakdown, "breakdown", &g->options, target, NULL);
-	struct command_json zones = alive ? none : command_json_start(cmd_zones, "zones", &g->options, target, NULL);
 	if (alive)
 		read_live(g);
 	else
