@@ -274,13 +274,13 @@ void hr_live_unlock_all(struct thread *t)
 		hr_unlock(t, &shards[i].lock);
 }
 
-void hr_live_each(void (*visit)(void *arg, uint32_t site, uint64_t size), void *arg)
+void hr_live_each(void (*visit)(void *arg, const void *block, uint32_t site, uint64_t size), void *arg)
 {
 	for (uint32_t k = 0; k < SHARDS; k++)
 		for (uint64_t i = 0; i < shards[k].capacity; i++) {
 			const uint64_t *word = shards[k].buckets[i / BUCKET].word[i % BUCKET];
 			if (word[0])
-				visit(arg, (uint32_t)HR_LIVE_SITE(word[1]), HR_LIVE_SIZE(word[1]));
+				visit(arg, (const void *)HR_LIVE_ADDRESS(word[0]), (uint32_t)HR_LIVE_SITE(word[1]), HR_LIVE_SIZE(word[1]));
 		}
 }
 

@@ -93,14 +93,16 @@ void hr_lua_look(struct vm *vm)
 	uint64_t began = sys_monotonic_ns();
 	if (!look_is_due(vm, began))
 		return;
-	uint64_t held = hr_lua_arena_free(vm->f_ud, LOOK_CHUNKS, NULL), ended = sys_monotonic_ns();
+	struct lua_arena arena;
+	bool told = hr_lua_arena_look(vm->f_ud, LOOK_CHUNKS, &arena);
+	uint64_t ended = sys_monotonic_ns();
 	vm->look_ns = ended;
 	vm->look_live = vm->live;
-	vm->look_took = held == UINT64_MAX ? LOOK_AGAIN_NS / 400 : ended - began;
+	vm->look_took = told ? ended - began : LOOK_AGAIN_NS / 400;
 	vm->gc_bytes = (uint64_t)vm->api.gc(vm->L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)vm->api.gc(vm->L, LUA_GCCOUNTB, 0);
-	if (held == UINT64_MAX)
+	if (!told)
 		return; /* the old figure stays, with its age */
-	vm->free_held = held;
+	vm->free_held = arena.free_bytes;
 	vm->free_held_ns = ended;
 }
 
@@ -115,11 +117,16 @@ static void count_up(struct vm *vm, size_t went, size_t came)
 		vm->peak = vm->live;
 }
 
-void hr_lua_grown(struct thread *t, struct vm *vm, size_t bytes)
+void hr_lua_found(struct thread *t, struct vm *vm, size_t bytes)
 {
+	struct lua_arena arena = {.blocks = 1};
+	if (vm->luajit && !vm->by_malloc && (!hr_lua_arena_look(vm->f_ud, LOOK_CHUNKS, &arena) || arena.blocks == 0))
+		arena.blocks = 1;
 	count_up(vm, 0, bytes);
-	vm->live_count++;
 	hr_site_allocated(t, vm->site, bytes);
+	count_add(&hr_site_row(vm->site)->allocated_count, arena.blocks - 1);
+	vm->allocated_count += arena.blocks - 1;
+	vm->live_count += arena.blocks;
 }
 
 /* The block that goes, out of the table. false: it was not sampled. */
@@ -133,7 +140,7 @@ static inline bool take(struct vm *vm, const void *block, size_t bytes, struct e
 		hr_lua_code_went(vm);
 	if (b.bytes == 0)
 		return false;
-	*went = hr_lua_estimate(hr_config.lua_sample_bytes, bytes);
+	*went = hr_sample_estimate(hr_config.lua_sample_bytes, bytes);
 	went->site = b.site;
 	went->count = b.count;
 	went->inherited = b.inherited;
@@ -144,11 +151,11 @@ static inline bool take(struct vm *vm, const void *block, size_t bytes, struct e
 static bool put(struct thread *t, struct vm *vm, const void *block, size_t bytes, uint32_t node, struct estimate *came)
 {
 	uint32_t site = hr_site(t, node, vm->domain);
-	uint32_t count = hr_lua_estimate_count(hr_config.lua_sample_bytes, bytes, &vm->random);
+	uint32_t count = hr_sample_count(hr_config.lua_sample_bytes, bytes, &vm->random);
 	struct lua_block b = {.address = (uintptr_t)block, .bytes = bytes, .site = site, .count = count};
 	if (site == 0 || !hr_lua_blocks_put(&vm->blocks, b))
 		return false;
-	*came = hr_lua_estimate(hr_config.lua_sample_bytes, bytes);
+	*came = hr_sample_estimate(hr_config.lua_sample_bytes, bytes);
 	came->site = site;
 	came->count = b.count;
 	vm->samples++;
@@ -200,7 +207,7 @@ static cold void now_and_then(struct vm *vm)
 
 static cold uint32_t sample(struct thread *t, struct vm *vm, const uintptr_t *frame)
 {
-	vm->sample_left = hr_lua_next_sample(&vm->random, hr_config.lua_sample_bytes); /* a Poisson process has no memory */
+	vm->sample_left = hr_sample_next(&vm->random, hr_config.lua_sample_bytes); /* a Poisson process has no memory */
 	return hr_lua_sample_node(t, vm, frame);
 }
 
@@ -212,7 +219,7 @@ void *hr_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
 	if (unlikely(t == NULL))
 		return vm->f(vm->f_ud, ptr, osize, nsize);
 	struct vm *outer = t->vm;
-	t->vm = vm;
+	t->vm = t->last_vm = vm;
 	vm->owner = t;
 	vm->request = nsize;
 	vm->sample_left -= (int64_t)nsize;

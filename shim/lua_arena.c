@@ -26,8 +26,8 @@ struct segment {
 	const struct segment *next;
 };
 
-/* Adds the free bytes of one segment. false: its chunks do not fit together, or are too many. */
-static bool add_segment(const struct segment *s, uintptr_t top, uint64_t *free_bytes, uint64_t *chunks_left)
+/* Adds one segment's chunks. false: they do not fit together, or are too many. */
+static bool add_segment(const struct segment *s, uintptr_t top, struct lua_arena *sum, uint64_t *chunks_left)
 {
 	uintptr_t at = s->base, end = s->base + s->size;
 	while (at + 16 <= end && at != top) {
@@ -36,31 +36,32 @@ static bool add_segment(const struct segment *s, uintptr_t top, uint64_t *free_b
 			return true;
 		if (size < 16 || size > end - at || (*chunks_left)-- == 0)
 			return false;
-		if (!(head & IN_USE))
-			*free_bytes += size;
+		if (head & IN_USE)
+			sum->blocks++;
+		else
+			sum->free_bytes += size;
 		at += size;
 	}
 	return at <= end;
 }
 
-uint64_t hr_lua_arena_free(const void *state, uint64_t chunks_max, uint64_t *mapped)
+bool hr_lua_arena_look(const void *state, uint64_t chunks_max, struct lua_arena *sum)
 {
 	uintptr_t m = (uintptr_t)state, top = *(const uintptr_t *)(m + STATE_TOP);
-	uint64_t top_size = *(const uint64_t *)(m + STATE_TOP_SIZE), free_bytes = top_size, all = 0;
+	uint64_t top_size = *(const uint64_t *)(m + STATE_TOP_SIZE);
 	bool own = false, top_seen = false;
 	uint32_t count = 0;
+	*sum = (struct lua_arena){.free_bytes = top_size};
 	for (const struct segment *s = (const void *)(m + STATE_SEGMENTS); s && s->base; s = s->next) {
 		if (s->base % SYS_PAGE || s->size % SYS_PAGE || s->size == 0 || count++ == SEGMENTS_MAX)
-			return UINT64_MAX;
+			return false;
 		own |= m - s->base < s->size;
 		top_seen |= top - s->base < s->size && top_size <= s->size;
-		all += s->size;
-		if (!add_segment(s, top, &free_bytes, &chunks_max))
-			return UINT64_MAX;
+		sum->mapped_bytes += s->size;
+		if (!add_segment(s, top, sum, &chunks_max))
+			return false;
 	}
-	if (!own || !top_seen)
-		return UINT64_MAX;
-	if (mapped)
-		*mapped = all;
-	return free_bytes;
+	if (own && sum->blocks)
+		sum->blocks--; /* the state's own chunk */
+	return own && top_seen;
 }

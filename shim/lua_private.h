@@ -124,15 +124,6 @@ void hr_lua_blocks_watch(struct lua_blocks *blocks, uintptr_t address); /* it is
 void hr_lua_blocks_each(struct lua_blocks *blocks, void (*visit)(void *arg, struct lua_block *block), void *arg);
 void hr_lua_blocks_clear(struct lua_blocks *blocks); /* gives its memory back */
 
-/* ---- lua_sample.c ----------------------------------------------------------------------------- */
-
-/* Bytes to go until the next sample: an allocation that takes this below zero is sampled. Interval 1: each; 0: none. */
-int64_t hr_lua_next_sample(uint64_t *random, uint64_t interval);
-/* What a sampled block of `real` bytes stands for: bytes and variance. */
-struct estimate hr_lua_estimate(uint64_t interval, uint64_t real);
-/* The count it stands for, rounded up or down at random so that the mean is right. */
-uint32_t hr_lua_estimate_count(uint64_t interval, uint64_t real, uint64_t *random);
-
 /* ---- the VM ----------------------------------------------------------------------------------- */
 
 #define LUA_CACHE 512u
@@ -181,7 +172,7 @@ struct vm *hr_lua_running(const struct thread *t, uintptr_t sp);
 /* ---- lua_alloc.c ------------------------------------------------------------------------------ */
 
 void *hr_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize); /* a lua_Alloc; ud: the VM's record */
-void hr_lua_grown(struct thread *t, struct vm *vm, size_t bytes);    /* one block came that has no stack */
+void hr_lua_found(struct thread *t, struct vm *vm, size_t bytes);    /* what a VM already holds */
 void hr_lua_look(struct vm *vm); /* at what its allocator holds, if that is due */
 void hr_lua_publish(struct vm *vm); /* all of its row */
 
@@ -204,11 +195,13 @@ void hr_lua_names_forked(void);
 
 /* ---- lua_arena.c ------------------------------------------------------------------------------ */
 
+struct lua_arena {
+	uint64_t free_bytes, mapped_bytes, blocks; /* blocks in use, without those that have a mapping of their own */
+};
 /*
- * Bytes that are free in the segments of a LuaJIT allocator (`state`: lua_getallocf's ud), without direct
- * blocks. On the VM's thread, outside an allocation. UINT64_MAX: it does not look like one, or has more
- * than `chunks_max` chunks. `mapped`, when not NULL: bytes of all segments.
+ * Adds up the segments of a LuaJIT allocator (`state`: lua_getallocf's ud). On the VM's thread, outside an
+ * allocation. false: it does not look like one, or has more than `chunks_max` chunks.
  */
-uint64_t hr_lua_arena_free(const void *state, uint64_t chunks_max, uint64_t *mapped);
+bool hr_lua_arena_look(const void *state, uint64_t chunks_max, struct lua_arena *sum);
 
 #endif

@@ -136,9 +136,9 @@ static void adopt(struct thread *t, struct vm *vm, lua_State *L, const void *cal
 	vm->free_held = UINT64_MAX;
 	vm->owner = t;
 	vm->random ^= t->random ^ (uintptr_t)L;
-	vm->sample_left = hr_lua_next_sample(&vm->random, hr_config.lua_sample_bytes);
+	vm->sample_left = hr_sample_next(&vm->random, hr_config.lua_sample_bytes);
 	begin_stacks(t, vm, caller);
-	hr_lua_grown(t, vm, vm->gc_bytes);
+	hr_lua_found(t, vm, vm->gc_bytes);
 	hr_lua_publish(vm);
 	vm->api.setallocf(L, hr_lua_alloc, vm);
 }
@@ -170,7 +170,7 @@ static void drop_block(void *arg, struct lua_block *block)
 	struct vm *vm = arg;
 	if (block->bytes == 0)
 		return;
-	struct estimate went = hr_lua_estimate(hr_config.lua_sample_bytes, block->bytes);
+	struct estimate went = hr_sample_estimate(hr_config.lua_sample_bytes, block->bytes);
 	went.site = block->site;
 	went.count = block->count;
 	went.inherited = block->inherited;
@@ -317,7 +317,7 @@ static void inherit_block(void *arg, struct lua_block *block)
 	struct hr_site *rest = arg;
 	if (block->bytes == 0)
 		return;
-	struct estimate e = hr_lua_estimate(hr_config.lua_sample_bytes, block->bytes);
+	struct estimate e = hr_sample_estimate(hr_config.lua_sample_bytes, block->bytes);
 	block->inherited = 1;
 	hr_site_inherited(block->site, e.bytes, block->count);
 	struct hr_site *row = hr_site_row(block->site);

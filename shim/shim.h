@@ -163,8 +163,7 @@ struct thread {
 	uint32_t until_tick;             /* events until the clock is looked at */
 	uint64_t events;
 	int64_t slack;                   /* change of the total not yet told */
-	const void *last_block;          /* the thread's newest block and its site: for `temporary` */
-	uint32_t last_site;
+	const void *last_block;          /* the thread's newest block: for `temporary` */
 	const void *deleting;            /* block whose operator delete is under way, booked already */
 	lock_word *held;
 	uint64_t random;
@@ -202,6 +201,7 @@ int64_t hr_thread_take_slack(void); /* sum of all threads' slack, which becomes 
 /* What was there before a realloc, taken out of the live table. */
 struct taken {
 	bool known, inherited;
+	const void *block;
 	uint32_t site;
 	uint64_t size;
 	uint64_t age;
@@ -375,6 +375,35 @@ void hr_sites_rebuild_end(void);
 uint32_t hr_sites_used(void);
 void hr_sites_sum(struct hr_site *sum, int domain); /* domain -1: all */
 
+/* ---- sample.c: which allocations are sampled, and what they stand for ------------------------- */
+
+/* Bytes to go until the next sample: an allocation that takes this below zero is sampled. Interval 1: each; 0: none. */
+int64_t hr_sample_next(uint64_t *random, uint64_t interval);
+/* What a sampled block of `real` bytes stands for: bytes and variance. */
+struct estimate hr_sample_estimate(uint64_t interval, uint64_t real);
+/* The count it stands for, rounded up or down at random so that the mean is right. */
+uint32_t hr_sample_count(uint64_t interval, uint64_t real, uint64_t *random);
+
+/* ---- track_sampled.c: --sample, for the allocator's domain -------------------------------------- */
+
+/* Only some blocks get a stack; all are in the live table, and the domain's totals stay exact. */
+static inline bool hr_sampling(void)
+{
+	return unlikely(hr_config.sample_bytes > 1);
+}
+/* The row of a new block: its stack's when it is sampled, else the domain's <not sampled>. */
+uint32_t hr_sampled_site(struct thread *t, const uintptr_t *frame, size_t size);
+/* One event of the books: a block went, or came, or both; block NULL: none. */
+struct sampled {
+	const void *block;
+	uint32_t site;
+	uint64_t size;
+	bool inherited;
+};
+void hr_sampled_event(struct thread *t, struct sampled went, struct sampled came);
+/* In a forked child's rebuild. */
+void hr_sampled_inherited(const void *block, uint32_t site, uint64_t size);
+
 /* ---- domains.c -------------------------------------------------------------------------------- */
 
 #define DOMAINS_MAX 1024
@@ -399,7 +428,7 @@ int hr_live_put(struct thread *t, const void *block, uint64_t hint, struct live_
 bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry);
 void hr_live_lock_all(struct thread *t);   /* around fork */
 void hr_live_unlock_all(struct thread *t);
-void hr_live_each(void (*visit)(void *arg, uint32_t site, uint64_t size), void *arg);
+void hr_live_each(void (*visit)(void *arg, const void *block, uint32_t site, uint64_t size), void *arg);
 void hr_live_new_generation(void); /* a fork: what is in it becomes inherited */
 void hr_live_geometry(struct hr_live_geometry *geometry);
 

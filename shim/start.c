@@ -229,9 +229,12 @@ static void after_fork_child(void)
 	hr_guard = before;
 }
 
-static void visit_live(void *arg, uint32_t site, uint64_t size)
+static void visit_live(void *arg, const void *block, uint32_t site, uint64_t size)
 {
-	hr_site_inherited(site, size, 1);
+	if (hr_sampling())
+		hr_sampled_inherited(block, site, size);
+	else
+		hr_site_inherited(site, size, 1);
 }
 
 static bool rebuild(void)

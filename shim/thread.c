@@ -132,6 +132,8 @@ struct thread *hr_thread_attach(void)
 		t->last_block = t->deleting = NULL;
 		t->until_tick = TICK_EVENTS;
 		t->vm = NULL;
+		if (hr_sampling() && t->sample_left <= 0)
+			t->sample_left = hr_sample_next(&t->random, hr_config.sample_bytes);
 	}
 	hr_unlock(NULL, &attach_lock);
 	if (t == NULL) {

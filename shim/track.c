@@ -10,12 +10,19 @@
  */
 #include "shim.h"
 
-
 static inline void event(struct thread *t)
 {
 	t->events++;
 	if (unlikely(--t->until_tick == 0))
 		hr_tick(t);
+}
+
+static void went(struct thread *t, const void *block, uint32_t site, uint64_t size, bool temporary, bool inherited)
+{
+	if (hr_sampling())
+		hr_sampled_event(t, (struct sampled){block, site, size, inherited}, (struct sampled){0});
+	else
+		hr_site_freed(t, site, size, temporary, inherited);
 }
 
 static inline void put(struct thread *t, const void *block, uint64_t hint, struct live_entry entry)
@@ -24,27 +31,37 @@ static inline void put(struct thread *t, const void *block, uint64_t hint, struc
 	if (unlikely(hr_live_put(t, block, hint, entry, &old) == 1)) {
 		/* its free went past us: inside our own code, or in a way nobody hooks */
 		count_add(&hr_header->lost[HR_LOST_NESTED], 1);
-		hr_site_freed(t, old.site, old.size, false, old.inherited);
+		went(t, block, old.site, old.size, false, old.inherited);
 	}
 }
 
 /* The site of the calling stack, with the lines of Lua that led to it. */
-static inline uint32_t site_of(struct thread *t, const uintptr_t *frame)
+static inline uint32_t site_of(struct thread *t, const uintptr_t *frame, size_t size)
 {
+	if (hr_sampling())
+		return hr_sampled_site(t, frame, size);
 	uint32_t site = hr_unwind_site(t, frame);
 	return unlikely(hr_lua_stacks) ? hr_lua_site(t, frame, site) : site;
+}
+
+static inline uint32_t put_new(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
+{
+	uint64_t hint = hr_live_prefetch(block);
+	uint32_t site = site_of(t, frame, size);
+	put(t, block, hint, (struct live_entry){.site = site, .size = size, .age = hr_age_now()});
+	t->last_block = block;
+	return site;
 }
 
 void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
 {
 	if (unlikely(block == NULL))
 		return;
-	uint64_t hint = hr_live_prefetch(block);
-	uint32_t site = site_of(t, frame);
-	put(t, block, hint, (struct live_entry){.site = site, .size = size, .age = hr_age_now()});
-	hr_site_allocated(t, site, size);
-	t->last_block = block;
-	t->last_site = site;
+	uint32_t site = put_new(t, frame, block, size);
+	if (hr_sampling())
+		hr_sampled_event(t, (struct sampled){0}, (struct sampled){.block = block, .site = site, .size = size});
+	else
+		hr_site_allocated(t, site, size);
 	event(t);
 }
 
@@ -56,7 +73,7 @@ void hr_track_free(struct thread *t, const void *block)
 			count_add(&hr_header->unknown_frees, 1);
 		return;
 	}
-	hr_site_freed(t, entry.site, entry.size, block == t->last_block, entry.inherited);
+	went(t, block, entry.site, entry.size, block == t->last_block, entry.inherited);
 	t->last_block = NULL;
 	event(t);
 }
@@ -68,13 +85,16 @@ struct taken hr_track_take(struct thread *t, const void *block)
 		count_add(&hr_header->unknown_frees, 1);
 		return (struct taken){.known = false};
 	}
-	return (struct taken){.known = true, .inherited = entry.inherited, .site = entry.site, .size = entry.size, .age = entry.age};
+	return (struct taken){
+		.known = true, .inherited = entry.inherited, .block = block, .site = entry.site, .size = entry.size, .age = entry.age,
+	};
 }
 
 void hr_track_put_back(struct thread *t, const void *block, struct taken old)
 {
+	struct live_entry entry = {.site = old.site, .size = old.size, .age = old.age, .inherited = old.inherited};
 	if (old.known)
-		put(t, block, hr_live_prefetch(block), (struct live_entry){.site = old.site, .size = old.size, .age = old.age, .inherited = old.inherited});
+		put(t, block, hr_live_prefetch(block), entry);
 }
 
 void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, struct taken old)
@@ -83,18 +103,18 @@ void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *bloc
 		hr_track_alloc(t, frame, block, size);
 		return;
 	}
-	uint64_t hint = hr_live_prefetch(block);
-	uint32_t site = site_of(t, frame);
-	put(t, block, hint, (struct live_entry){.site = site, .size = size, .age = hr_age_now()});
-	hr_site_resized(t, old.site, old.size, old.inherited, site, size);
-	t->last_block = block;
-	t->last_site = site;
+	uint32_t site = put_new(t, frame, block, size);
+	if (hr_sampling())
+		hr_sampled_event(t, (struct sampled){old.block, old.site, old.size, old.inherited},
+			(struct sampled){.block = block, .site = site, .size = size});
+	else
+		hr_site_resized(t, old.site, old.size, old.inherited, site, size);
 	event(t);
 }
 
 void hr_track_dropped(struct thread *t, struct taken old)
 {
 	if (old.known)
-		hr_site_freed(t, old.site, old.size, false, old.inherited);
+		went(t, old.block, old.site, old.size, false, old.inherited);
 	event(t);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lua_sample.c - which of Lua's allocations are sampled, and what each sampled one stands for.
+ * sample.c - which allocations are sampled, and what each sampled one stands for.
  *
  * Points lie at random on the axis of allocated bytes, on average one in each interval T (a Poisson
  * process); an allocation with a point in it is sampled. One of n bytes is so with p = 1 - exp(-n/T), and
@@ -10,7 +10,7 @@
  *
  * libm is not ours to call: logarithm and exponential are series here, good to 1e-12.
  */
-#include "lua_private.h"
+#include "shim.h"
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -57,14 +57,14 @@ static double probability(double x)
 	return x * sum;
 }
 
-int64_t hr_lua_next_sample(uint64_t *random, uint64_t interval)
+int64_t hr_sample_next(uint64_t *random, uint64_t interval)
 {
 	if (interval <= 1)
 		return interval ? 0 : INT64_MAX;
 	return (int64_t)(-logarithm(uniform(random)) * (double)interval);
 }
 
-struct estimate hr_lua_estimate(uint64_t interval, uint64_t real)
+struct estimate hr_sample_estimate(uint64_t interval, uint64_t real)
 {
 	if (interval <= 1)
 		return (struct estimate){.real = real, .bytes = real};
@@ -74,7 +74,7 @@ struct estimate hr_lua_estimate(uint64_t interval, uint64_t real)
 	};
 }
 
-uint32_t hr_lua_estimate_count(uint64_t interval, uint64_t real, uint64_t *random)
+uint32_t hr_sample_count(uint64_t interval, uint64_t real, uint64_t *random)
 {
 	if (interval <= 1)
 		return 1;
