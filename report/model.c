@@ -171,6 +171,7 @@ static void add_site(struct builder *b, const struct hr_site *s, struct row *row
 	/* What was inherited was allocated by the parent: it counts there, when the parent is among us. */
 	f->allocated_bytes += s->allocated_bytes - (root ? 0 : s->inherited_bytes);
 	f->allocated_count += s->allocated_count - (root ? 0 : s->inherited_count);
+	f->inherited_bytes += root ? (int64_t)s->inherited_bytes : 0;
 	f->temporary_count += s->temporary_count;
 	f->peak_bytes += peak;
 	f->live_variance += s->variance_live;
@@ -267,7 +268,7 @@ static void settle(struct builder *b, const struct family *family)
 			bytes[part->member] = share_of(part->live_bytes, part->inherited_bytes);
 			counts[part->member] = share_of(part->live_count, part->inherited_count);
 		}
-		f->live_bytes = family_live(bytes, parents, family->count, &f->inherited_bytes);
+		f->live_bytes = family_live(bytes, parents, family->count, &ignored);
 		f->live_count = family_live(counts, parents, family->count, &ignored);
 	}
 	free(bytes);

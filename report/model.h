@@ -37,7 +37,7 @@ struct frame {
 
 struct figures {
 	int64_t live_bytes, live_count; /* signed: an estimate's remainder may be below zero */
-	int64_t inherited_bytes;        /* of live_bytes: was there when the process was forked */
+	int64_t inherited_bytes;        /* what the process, or the family's first, had when it was forked */
 	uint64_t peak_bytes;            /* what it held when the process's total was highest */
 	uint64_t allocated_bytes, allocated_count, temporary_count;
 	double live_variance;           /* of an estimate, bytes squared */
