@@ -107,14 +107,11 @@ figures_equal 'a snapshot'\''s page: every figure is that of --json, on any mach
 # ---- many call paths -------------------------------------------------------------------------
 
 hold "$programs/page_target" 20000
-best=99999
-for i in 1 2 3; do
-	before=$EPOCHREALTIME
-	"$heapray" report "$pid" -o "$page"
-	took=$(awk -v a="$before" -v b="$EPOCHREALTIME" 'BEGIN { print int((b - a) * 1000) }')
-	[ "$took" -lt "$best" ] && best=$took
-done
-echo "20,000 call paths: made in $best ms, $(stat -c %s "$page") bytes"
+TIMEFORMAT='%R %U %S'
+{ time "$heapray" report "$pid" -o "$page"; } 2>"$work/time"
+echo "20,000 call paths: made in $(cut -d ' ' -f 1 "$work/time") s, $(stat -c %s "$page") bytes"
+# By the processor's time: others may be busy on this machine.
+holds 'a page of 20,000 call paths takes under a second' awk '{ exit !($2 + $3 < 1) }' "$work/time"
 browse "$page" "$work/saw" <<<"return { rows: heapray.stacks.rows.length, live: heapray.state.root.value };"
 echo "first paint after $(got .paint_ms) ms"
 is '20,000 call paths are all there' "$(got '.result | [.rows > 20000, .live] | join(" ")')" "true $("$heapray" stacks "$pid" --json | jq .total.live_bytes)"
