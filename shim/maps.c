@@ -177,6 +177,23 @@ bool hr_maps_at(struct thread *t, uintptr_t address, struct map_request *out)
 	return found;
 }
 
+bool hr_maps_next(struct thread *t, uintptr_t *at, enum hr_mapping_kind kind, struct map_request *out)
+{
+	hr_lock(t, &lock);
+	uint32_t i = first_after(*at);
+	while (i < count && (intervals[i].start < *at || intervals[i].as.kind != kind))
+		i++;
+	bool found = i < count;
+	if (found) {
+		*out = intervals[i].as;
+		out->start = intervals[i].start;
+		out->length = intervals[i].end - intervals[i].start;
+		*at = intervals[i].end;
+	}
+	hr_unlock(t, &lock);
+	return found;
+}
+
 /* LuaJIT gave PROT_EXEC to (a part of) one of its mappings: machine code, or a callback page. */
 void hr_maps_executable(struct thread *t, uintptr_t start, size_t length)
 {
@@ -203,6 +220,19 @@ void hr_maps_unlock(void)
 	hr_unlock(NULL, &lock);
 }
 
+bool hr_maps_ready(void)
+{
+	return intervals != NULL;
+}
+
+void hr_maps_own(uintptr_t start, size_t length)
+{
+	lock_word *outer = hr_self ? hr_self->held : NULL; /* a table may be made under its own lock */
+	hr_maps_add(hr_self, (struct map_request){.start = start, .length = length, .kind = HR_MAPPING_HEAPRAY});
+	if (hr_self)
+		hr_self->held = outer;
+}
+
 void hr_maps_start(void)
 {
 	intervals = hr_memory_reserve(INTERVALS_MAX * sizeof *intervals);
@@ -210,6 +240,8 @@ void hr_maps_start(void)
 	hr_memory_touched(2 * SYS_PAGE);
 	if (free_rows == NULL)
 		intervals = NULL;
+	else
+		hr_memory_book_early();
 }
 
 void hr_maps_republish(void)

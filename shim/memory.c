@@ -62,11 +62,39 @@ void hr_memory_free(void *p, size_t bytes)
 	__atomic_fetch_sub(&hr_header->own_private_bytes, bytes, __ATOMIC_RELAXED);
 }
 
+/* Tables are in the books as ours, so that the ledger can name them; those made before the books, a little later. */
+static struct { void *start; size_t bytes; } early[16];
+static uint32_t early_count;
+
+static void book(void *p, size_t bytes)
+{
+	if (hr_maps_ready())
+		hr_maps_own((uintptr_t)p, (bytes + SYS_PAGE - 1) & ~(SYS_PAGE - 1));
+	else if (early_count < sizeof early / sizeof *early)
+		early[early_count].start = p, early[early_count++].bytes = bytes;
+}
+
+void hr_memory_book_early(void)
+{
+	for (uint32_t i = 0; i < early_count; i++)
+		book(early[i].start, early[i].bytes);
+}
+
 void *hr_memory_reserve(size_t bytes)
 {
 	void *p = sys_alloc(bytes);
 	if (p == NULL)
 		hr_lost(HR_LOST_NO_MEMORY);
+	else
+		book(p, bytes);
+	return p;
+}
+
+void *hr_memory_index(size_t bytes)
+{
+	void *p = hr_memory(bytes);
+	if (p)
+		book(p, bytes);
 	return p;
 }
 

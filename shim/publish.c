@@ -23,6 +23,18 @@ static struct timeline line;
 static const char *title; /* argv[0], where a program writes its title */
 static size_t title_room;
 static const long *nginx_process; /* ngx_process of an nginx, else NULL */
+static const void *const *nginx_cycle; /* ngx_cycle, likewise */
+
+/* In nginx's master, at a fork: workers of a new configuration belong to a new generation. */
+void hr_publish_generation(void)
+{
+	static const void *cycle;
+	if (nginx_cycle == NULL || *nginx_cycle == cycle)
+		return;
+	if (cycle)
+		hr_identity.reload_generation = ++hr_header->reload_generation;
+	cycle = *nginx_cycle;
+}
 
 static uint64_t look_at_clock(void)
 {
@@ -52,22 +64,30 @@ static void publish_role(void)
 	}
 }
 
-static uint64_t resident_bytes(void)
+struct size {
+	uint64_t virtual, resident; /* bytes; UINT64_MAX: not known */
+};
+
+static struct size own_size(void)
 {
+	struct size size = {UINT64_MAX, UINT64_MAX};
 	if (!__libc_single_threaded)
-		return UINT64_MAX;
+		return size;
 	char text[128];
 	long fd = sys_open("/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
 	if (sys_failed(fd))
-		return UINT64_MAX;
+		return size;
 	long n = sys_read((int)fd, text, sizeof text - 1);
 	sys_close((int)fd);
 	text[n > 0 ? n : 0] = '\0';
-	const char *at = strchr(text, ' '); /* size resident shared ... in pages */
-	uint64_t pages = 0;
-	while (at && *++at >= '0' && *at <= '9')
-		pages = pages * 10 + (uint64_t)(*at - '0');
-	return pages ? pages * SYS_PAGE : UINT64_MAX;
+	const char *at = text; /* size resident shared ... in pages */
+	uint64_t pages[2] = {0, 0};
+	for (int i = 0; i < 2; i++, at++)
+		for (; *at >= '0' && *at <= '9'; at++)
+			pages[i] = pages[i] * 10 + (uint64_t)(*at - '0');
+	if (pages[0] && pages[1])
+		size = (struct size){pages[0] * SYS_PAGE, pages[1] * SYS_PAGE};
+	return size;
 }
 
 static void fill_domains(struct hr_point *point)
@@ -92,12 +112,12 @@ static void fill_domains(struct hr_point *point)
 	point->live_bytes[DOMAIN_ALLOCATOR] = sum.allocated_bytes - sum.freed_bytes - told;
 }
 
-static void publish_timeline(uint64_t now)
+static void publish_timeline(uint64_t now, uint64_t resident_bytes)
 {
 	if (!hr_timeline_due(&line, now) || !hr_segment_reach(HR_TIMELINE, HR_TIMELINE_POINTS - 1))
 		return;
 	line.points = hr_segment_section(HR_TIMELINE);
-	struct hr_point point = {.time_ns = now, .resident_bytes = resident_bytes(), .held_bytes = hr_header->allocator.held_bytes};
+	struct hr_point point = {.time_ns = now, .resident_bytes = resident_bytes, .held_bytes = hr_header->allocator.held_bytes};
 	fill_domains(&point);
 	hr_timeline_add(&line, &point);
 	hr_header->timeline_interval_ns = line.interval_ns;
@@ -109,7 +129,9 @@ static void publish(struct thread *t, uint64_t now)
 	live_at_publish = count_read(&hr_header->hot[HR_HOT_TOTAL_LIVE]);
 	publish_role();
 	hr_allocator_stats_tick(now);
-	publish_timeline(now);
+	struct size size = own_size();
+	publish_timeline(now, size.resident);
+	hr_ledger_publish(now, size.virtual, size.resident);
 	hr_zones_tick(t, now);
 	hr_live_geometry(&hr_header->live);
 	hr_header->last_event_ns = now;
@@ -149,7 +171,8 @@ void hr_publish_start(char **argv)
 			title_room += strlen(*a) + 1;
 	title_room += 32; /* the environment follows */
 	nginx_process = dlsym(RTLD_DEFAULT, "ngx_process");
-	if (dlsym(RTLD_DEFAULT, "ngx_cycle") == NULL)
+	nginx_cycle = dlsym(RTLD_DEFAULT, "ngx_cycle");
+	if (nginx_cycle == NULL)
 		nginx_process = NULL;
 	line.interval_ns = hr_config.publish_ns ? hr_config.publish_ns : 1;
 }

@@ -59,6 +59,9 @@ void *hr_memory_populated(size_t bytes); /* its pages at once: for what is about
 void hr_memory_free(void *p, size_t bytes);
 /* The same, but mapped only: for tables sized to their bound and touched as they fill. Not counted until touched. */
 void *hr_memory_reserve(size_t bytes);
+/* Like hr_memory, and in the books of mappings as ours. */
+void *hr_memory_index(size_t bytes);
+void hr_memory_book_early(void); /* what was reserved before maps.c had started */
 void hr_memory_touched(size_t bytes); /* counts what a reserved table began to use */
 
 /* ---- config.c: the environment, copied in the constructor ------------------------------------- */
@@ -435,6 +438,8 @@ void hr_live_geometry(struct hr_live_geometry *geometry);
 /* ---- maps.c: what was mmapped ----------------------------------------------------------------- */
 
 void hr_maps_start(void);
+bool hr_maps_ready(void);
+void hr_maps_own(uintptr_t start, size_t length); /* memory of the shim's own tables */
 struct map_request {
 	uintptr_t start;
 	size_t length;
@@ -451,6 +456,8 @@ bool hr_maps_at(struct thread *t, uintptr_t address, struct map_request *out);
 void hr_maps_executable(struct thread *t, uintptr_t start, size_t length); /* mprotect gave PROT_EXEC */
 void hr_maps_rebuild(void); /* in a forked child: direct mmaps, to their sites */
 void hr_maps_republish(void);
+/* The first interval of a kind from *at on; *at goes behind it. */
+bool hr_maps_next(struct thread *t, uintptr_t *at, enum hr_mapping_kind kind, struct map_request *out);
 void hr_maps_lock(void); /* around fork */
 void hr_maps_unlock(void);
 
@@ -460,6 +467,7 @@ void hr_zones_start(void);
 bool hr_zone_caller(uintptr_t caller); /* is the return address in ngx_shm_alloc? */
 void hr_zone_mapped(struct thread *t, uintptr_t address, size_t size);
 void hr_zone_unmapped(struct thread *t, uintptr_t address);
+uint64_t hr_zones_bytes(void); /* of all that are mapped */
 void hr_zones_tick(struct thread *t, uint64_t now);
 void hr_zones_republish(void);
 
@@ -513,12 +521,18 @@ static inline uint64_t hr_age_now(void)
 }
 void hr_publish_start(char **argv);
 void hr_publish_forked(void);
+void hr_publish_generation(void); /* before a fork: of nginx's reloads */
 
 /* ---- allocator_stats.c ------------------------------------------------------------------------- */
 
 void hr_allocator_stats_start(void);
 void hr_allocator_stats_tick(uint64_t now);
 void hr_allocator_stats_forked(void);
+
+/* ---- ledger.c: the compact ledger, for ended processes ------------------------------------------ */
+
+void hr_ledger_start(void); /* in the constructor, before the heap is */
+void hr_ledger_publish(uint64_t now, uint64_t virtual_bytes, uint64_t resident_bytes);
 
 /* ---- inline parts ------------------------------------------------------------------------------ */
 

@@ -86,7 +86,7 @@ static void place(struct index *index, uint32_t id)
 
 static struct index *new_index(uint32_t slots)
 {
-	struct index *index = hr_memory(sizeof *index + slots * sizeof(uint32_t));
+	struct index *index = hr_memory_index(sizeof *index + slots * sizeof(uint32_t));
 	if (index)
 		index->mask = slots - 1;
 	return index;

@@ -113,6 +113,7 @@ static bool begin_recording(char **argv)
 		say("not recording: ", hr_config.dir, reason, "; HEAPRAY_DIR=DIR names another place");
 		return false;
 	}
+	hr_ledger_start();
 	hr_publish_start(argv);
 	hr_modules_start();
 	hr_nodes_start();
@@ -177,6 +178,7 @@ static void before_fork(void)
 		hr_gate_ask();
 	if (state != ON)
 		return;
+	hr_publish_generation();
 	hr_maps_lock();
 	hr_live_lock_all(NULL);
 }

@@ -17,6 +17,16 @@ static inline void event(struct thread *t)
 		hr_tick(t);
 }
 
+/* An allocation: each 64th event is also looked at for what the allocator rounded it up to. */
+static inline void event_of(struct thread *t, const void *block, size_t size)
+{
+	if (unlikely(t->until_tick == 1) && size) {
+		count_add(&hr_header->usable_sampled_requested, size);
+		count_add(&hr_header->usable_sampled_usable, hr_next.usable_size((void *)block));
+	}
+	event(t);
+}
+
 static void went(struct thread *t, const void *block, uint32_t site, uint64_t size, bool temporary, bool inherited)
 {
 	if (hr_sampling())
@@ -62,7 +72,7 @@ void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block,
 		hr_sampled_event(t, (struct sampled){0}, (struct sampled){.block = block, .site = site, .size = size});
 	else
 		hr_site_allocated(t, site, size);
-	event(t);
+	event_of(t, block, size);
 }
 
 void hr_track_free(struct thread *t, const void *block)

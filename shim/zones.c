@@ -93,6 +93,15 @@ void hr_zone_unmapped(struct thread *t, uintptr_t address)
 		}
 }
 
+uint64_t hr_zones_bytes(void)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < used; i++)
+		if (zones[i].closed_ns == 0)
+			sum += zones[i].size;
+	return sum;
+}
+
 static bool resident(uintptr_t address, size_t length)
 {
 	uintptr_t from = address & ~(SYS_PAGE - 1);
