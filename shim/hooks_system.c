@@ -52,7 +52,7 @@ static void book_map(struct call c, const uintptr_t *frame, uintptr_t at, size_t
 	if (hr_zone_caller(caller)) {
 		request.kind = HR_MAPPING_ZONE;
 		hr_zone_mapped(c.t, at, length);
-	} else if (class == MODULE_LUAJIT) {
+	} else if (class == MODULE_LUAJIT || hr_lua_inside_asks(c.t, caller)) {
 		request.kind = HR_MAPPING_LUAJIT;
 		request.vm = c.t->vm ? c.t->vm : c.t->last_vm;
 		request.domain = hr_vm_domain(request.vm);
@@ -69,6 +69,7 @@ static void book_map(struct call c, const uintptr_t *frame, uintptr_t at, size_t
 		request.kind = HR_MAPPING_DIRECT;
 		request.domain = DOMAIN_MMAP;
 		request.site = hr_site(c.t, hr_unwind(c.t, frame), DOMAIN_MMAP);
+		hr_lua_inside_mapped(c.t, caller, at, length);
 	}
 	hr_maps_add(c.t, request);
 }
@@ -160,8 +161,10 @@ EXPORT int mprotect(void *at, size_t length, int prot)
 	int result = hr_next.mprotect(at, length, prot);
 	if (result == 0 && prot & PROT_EXEC) { /* LuaJIT's machine code is known by that */
 		struct call c = begin(FRAME);
-		if (c.t)
+		if (c.t) {
+			hr_lua_inside_code(c.t, FRAME[1], (uintptr_t)at);
 			hr_maps_executable(c.t, (uintptr_t)at, length);
+		}
 		end(c);
 	}
 	return result;

@@ -236,6 +236,8 @@ void *hr_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
 		else
 			allocated(t, vm, q, nsize, sampled, node); /* without a block, osize may be a type tag (Lua 5.4) */
 	}
+	if (unlikely(vm->inside) && nsize == 0 && ptr == vm->L)
+		hr_lua_inside_closed(t, vm);
 	publish_counts(vm);
 	if (unlikely(++vm->events == LOOK_EVENTS))
 		now_and_then(vm);

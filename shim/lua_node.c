@@ -259,7 +259,7 @@ static uint32_t put_together(struct thread *t, struct vm *vm, const uintptr_t *f
 static uint32_t spliced_node(struct thread *t, const uintptr_t *frame, uint32_t node)
 {
 	enum node_state state = state_of(node);
-	if (likely(state == STATE_PLAIN))
+	if (likely(state == STATE_PLAIN && !hr_lua_inside))
 		return node;
 	struct vm *vm = hr_lua_running(t, (uintptr_t)frame);
 	if (vm == NULL || !walked(t, vm, (uintptr_t)frame) || (state == STATE_JIT && !vm->walk.on_trace))
@@ -277,6 +277,8 @@ static uint32_t spliced_node(struct thread *t, const uintptr_t *frame, uint32_t 
 
 uint32_t hr_lua_site(struct thread *t, const uintptr_t *frame, uint32_t site)
 {
+	if (unlikely(hr_lua_inside))
+		hr_lua_inside_look(t);
 	uint32_t node = hr_site_node(site), spliced = spliced_node(t, frame, node);
 	return likely(spliced == node) ? site : hr_site(t, spliced, DOMAIN_ALLOCATOR);
 }

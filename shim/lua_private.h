@@ -10,6 +10,7 @@
  *   lua_node.c      from frames to nodes of the trie; the splice with native frames
  *   lua_trace.c     where the trace that runs begins
  *   lua_names.c     names of chunks and functions in the segment
+ *   lua_inside.c    VMs of a LuaJIT that is linked into the program
  *   lua_arena.c     what LuaJIT's allocator holds
  *
  * A VM runs in one thread at a time: its record needs no lock.
@@ -137,6 +138,7 @@ struct vm {
 	void *f_ud;
 	struct lua_api api;
 	bool open, luajit, by_malloc; /* by_malloc: the original allocator maps nothing itself */
+	bool inside;                  /* its LuaJIT is linked into the program */
 	uint32_t subsystem, domain, site;
 	struct hr_domain *row; /* in this process's segment */
 	size_t request; /* size asked for by the call under way */
@@ -168,6 +170,19 @@ struct vm {
 
 /* The innermost VM that runs Lua in this thread, further out than `sp`. NULL: none. */
 struct vm *hr_lua_running(const struct thread *t, uintptr_t sp);
+
+/* A record for a VM: t->vm until it is adopted or closed. NULL: no room. `caller`: see hr_real_symbol. */
+struct vm *hr_lua_begin(struct thread *t, const struct lua_api *api, const void *caller, bool luajit);
+/* The VM is there: what it already holds is counted, and from here on its allocator is ours. */
+void hr_lua_adopt(struct thread *t, struct vm *vm, lua_State *L, const void *caller);
+void hr_lua_closed(struct thread *t, struct vm *vm);
+
+/* ---- lua_inside.c ----------------------------------------------------------------------------- */
+
+void hr_lua_inside_start(void);
+void hr_lua_inside_look(struct thread *t); /* is there a VM to take over? */
+/* After such a VM's lua_State was given back. */
+void hr_lua_inside_closed(struct thread *t, struct vm *vm);
 
 /* ---- lua_alloc.c ------------------------------------------------------------------------------ */
 

@@ -125,8 +125,7 @@ static void begin_stacks(struct thread *t, struct vm *vm, const void *caller)
 	hr_lua_stacks = true;
 }
 
-/* The VM is there: what it already holds is counted, and from here on we are asked. */
-static void adopt(struct thread *t, struct vm *vm, lua_State *L, const void *caller)
+void hr_lua_adopt(struct thread *t, struct vm *vm, lua_State *L, const void *caller)
 {
 	vm->f = vm->api.getallocf(L, &vm->f_ud);
 	vm->L = L;
@@ -143,6 +142,18 @@ static void adopt(struct thread *t, struct vm *vm, lua_State *L, const void *cal
 	vm->api.setallocf(L, hr_lua_alloc, vm);
 }
 
+struct vm *hr_lua_begin(struct thread *t, const struct lua_api *api, const void *caller, bool luajit)
+{
+	struct vm *vm = take_record(t, luajit, subsystem_of(caller));
+	if (vm) {
+		vm->api = *api;
+		vm->request = 0;
+		vm->inside = false;
+		t->vm = vm;
+	}
+	return vm;
+}
+
 /* With a record, the guard stays up until end_newstate. NULL: nothing is recorded of this VM. */
 static struct vm *begin_newstate(const uintptr_t *frame, const void *caller, struct vm **outer)
 {
@@ -150,17 +161,12 @@ static struct vm *begin_newstate(const uintptr_t *frame, const void *caller, str
 	struct thread *t = hr_enter(frame);
 	if (t == NULL)
 		return NULL;
+	*outer = t->vm;
 	struct vm *vm = NULL;
 	if (find_api(&api, caller))
-		vm = take_record(t, hr_real_symbol("luaJIT_setmode", caller) != NULL, subsystem_of(caller));
-	if (vm == NULL) {
+		vm = hr_lua_begin(t, &api, caller, hr_real_symbol("luaJIT_setmode", caller) != NULL);
+	if (vm == NULL)
 		hr_leave();
-		return NULL;
-	}
-	*outer = t->vm;
-	vm->api = api;
-	vm->request = 0;
-	t->vm = vm;
 	return vm;
 }
 
@@ -179,7 +185,7 @@ static void drop_block(void *arg, struct lua_block *block)
 	vm->live_count--;
 }
 
-static void close_record(struct thread *t, struct vm *vm)
+void hr_lua_closed(struct thread *t, struct vm *vm)
 {
 	hr_lua_blocks_each(&vm->blocks, drop_block, vm);
 	hr_lua_blocks_clear(&vm->blocks);
@@ -201,9 +207,9 @@ static lua_State *end_newstate(struct vm *vm, struct vm *outer, lua_State *L, co
 		return L;
 	struct thread *t = hr_self;
 	if (L)
-		adopt(t, vm, L, caller);
+		hr_lua_adopt(t, vm, L, caller);
 	else
-		close_record(t, vm);
+		hr_lua_closed(t, vm);
 	t->vm = outer;
 	hr_leave();
 	return L;
@@ -273,7 +279,7 @@ EXPORT void lua_close(lua_State *L)
 		t = hr_enter(FRAME);
 		if (t) {
 			t->quiet_frees = vm->by_malloc;
-			close_record(t, vm);
+			hr_lua_closed(t, vm);
 			hr_leave();
 		}
 	}
@@ -310,6 +316,7 @@ void hr_luajit_start(void)
 	vms = hr_memory_reserve(VMS_MAX * sizeof *vms);
 	hr_memory_touched(4 * SYS_PAGE);
 	hr_lua_nodes_start();
+	hr_lua_inside_start();
 }
 
 static void inherit_block(void *arg, struct lua_block *block)

@@ -194,6 +194,26 @@ bool hr_maps_next(struct thread *t, uintptr_t *at, enum hr_mapping_kind kind, st
 	return found;
 }
 
+void hr_maps_become(struct thread *t, uintptr_t address, struct vm *vm)
+{
+	struct interval was = {.as.kind = HR_MAPPING_FREE};
+	hr_lock(t, &lock);
+	uint32_t at = first_after(address);
+	if (at < count && intervals[at].start <= address && intervals[at].as.kind == HR_MAPPING_DIRECT) {
+		was = intervals[at];
+		intervals[at].as.kind = HR_MAPPING_LUAJIT;
+		intervals[at].as.vm = vm;
+		intervals[at].as.domain = hr_vm_domain(vm);
+		intervals[at].as.site = 0;
+		publish(&intervals[at]);
+	}
+	hr_unlock(t, &lock);
+	if (was.as.kind != HR_MAPPING_DIRECT)
+		return;
+	hr_site_freed(t, was.as.site, was.end - was.start, false, was.as.inherited);
+	hr_vm_mapped(vm, HR_MAPPING_LUAJIT, false, (int64_t)(was.end - was.start));
+}
+
 /* LuaJIT gave PROT_EXEC to (a part of) one of its mappings: machine code, or a callback page. */
 void hr_maps_executable(struct thread *t, uintptr_t start, size_t length)
 {

@@ -164,6 +164,10 @@ void *hr_real_symbol(const char *name, const void *caller)
 	if (p)
 		return p;
 	const struct link_map *map = map_of(caller);
+	if (map && map->l_name[0] == '\0') { /* the program: what it has inside, as it exports it */
+		p = dlsym(RTLD_DEFAULT, name);
+		return map_of(p) == map ? p : NULL;
+	}
 	void *handle = map && map->l_name[0] ? dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD) : NULL;
 	if (handle == NULL)
 		return NULL;

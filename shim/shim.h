@@ -453,6 +453,8 @@ void hr_maps_add(struct thread *t, struct map_request request);
 void hr_maps_remove(struct thread *t, uintptr_t start, size_t length);
 /* What is mapped at the address; false: nothing that is booked. start and length are of the whole interval. */
 bool hr_maps_at(struct thread *t, uintptr_t address, struct map_request *out);
+/* A direct mmap turns out to be backing of a VM. */
+void hr_maps_become(struct thread *t, uintptr_t address, struct vm *vm);
 void hr_maps_executable(struct thread *t, uintptr_t start, size_t length); /* mprotect gave PROT_EXEC */
 void hr_maps_rebuild(void); /* in a forked child: direct mmaps, to their sites */
 void hr_maps_republish(void);
@@ -481,11 +483,25 @@ uint32_t hr_vm_domain(const struct vm *vm); /* 0: vm is NULL */
 bool hr_vm_asks_direct(const struct vm *vm); /* the request under way is for a block with a mapping of its own */
 void hr_luajit_rebuild(void); /* in a forked child: what each VM holds, to its site */
 
+/* ---- lua_inside.c: LuaJIT that is linked into the program --------------------------------------- */
+
+extern bool hr_lua_inside; /* the program exports its functions */
+/* Does a VM's allocator of the program ask for a mapping? */
+bool hr_lua_inside_asks(const struct thread *t, uintptr_t caller);
+/* The program made memory executable, which may be a VM's machine code. */
+void hr_lua_inside_code(struct thread *t, uintptr_t caller, uintptr_t start);
+/* The program mapped memory, perhaps for a VM. */
+void hr_lua_inside_mapped(struct thread *t, uintptr_t caller, uintptr_t start, size_t length);
+
 /* ---- lua_node.c ------------------------------------------------------------------------------- */
 
 extern bool hr_lua_stacks; /* some VM of this process has Lua stacks */
 /* The site that hr_unwind_site just gave for this frame: where its stack leads through Lua, the one with the Lua frames in it. */
 uint32_t hr_lua_site(struct thread *t, const uintptr_t *frame, uint32_t site);
+
+/* ---- heaps.c ----------------------------------------------------------------------------------- */
+
+void hr_heaps_rebuild(void); /* in a forked child */
 
 /* ---- segment.c: the file ---------------------------------------------------------------------- */
 

@@ -254,6 +254,7 @@ static bool rebuild(void)
 	hr_maps_republish();
 	hr_maps_rebuild();
 	hr_luajit_rebuild();
+	hr_heaps_rebuild();
 	hr_zones_republish();
 	hr_sites_rebuild_end();
 	hr_live_geometry(&hr_header->live);
