@@ -145,17 +145,17 @@ $(B)/tests/programs/%: tests/programs/%.cc | deps-test
 $(B)/tests/programs/newonly: PROGRAM_CFLAGS += -Wno-sized-deallocation
 $(B)/tests/programs/lua_run: PROGRAM_LIBS += -lluajit-5.1
 
-# A program with thousands of different call sites, so that no cache of an unwinder holds them all.
-$(B)/tests/programs/dlphdr $(B)/tests/programs/busy: $(B)/tests/programs/callsites.h
-$(B)/tests/programs/dlphdr $(B)/tests/programs/busy: PROGRAM_CFLAGS += -I$(B)/tests/programs
-$(B)/tests/programs/callsites.h: tests/programs/callsites.sh
+# 10,000 functions, not worth optimising.
+$(B)/tests/bench/sites: $(B)/tests/sites.h
+$(B)/tests/bench/sites: BENCH_CFLAGS := -O0
+$(B)/tests/sites.h: tests/bench/sites.sh
 	@mkdir -p $(@D)
-	$(Q)sh $< >$@
+	$(Q)(sh $< inner leaf 5000; sh $< outer call_inner 5000) >$@
 
 $(B)/tests/bench/%: tests/bench/%.c | deps-bench
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O2 $(WARN) -fno-builtin -fno-optimize-sibling-calls -MMD -MP -MF $@.d -o $@ $< $(PROGRAM_LIBS)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O2 $(WARN) $(BENCH_CFLAGS) -fno-builtin -fno-inline -fno-optimize-sibling-calls -I$(B)/tests -MMD -MP -MF $@.d -o $@ $< $(PROGRAM_LIBS)
 
 .PHONY: test test-long demo bench programs
 programs: $(PROGRAMS) $(LIBRARIES)

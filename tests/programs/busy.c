@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *allocate_here(size_t n) { return malloc(n); }
 #include "callsites.h"
+
+void *allocate_here(size_t n) { return malloc(n); }
 
 static void *deeper(int depth, unsigned which, size_t n)
 {
 	if (depth == 0)
-		return call_sites[which % CALL_SITES](n);
+		return call_from(which % call_count, n);
 	void *p = depth & 1 ? deeper(depth - 1, which, n) : deeper(depth - 1, which + 1, n);
 	return p;
 }

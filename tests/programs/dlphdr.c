@@ -11,8 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static void *allocate_here(size_t n) { return malloc(n); }
 #include "callsites.h"
+
+void *allocate_here(size_t n) { return malloc(n); }
 
 static _Atomic int done;
 
@@ -20,7 +21,7 @@ static int callback(struct dl_phdr_info *info, size_t size, void *counter)
 {
 	static unsigned next;
 	for (int i = 0; i < 20; i++)
-		free(call_sites[(next += 7) % CALL_SITES](64));
+		free(call_from((next += 7) % call_count, 64));
 	++*(unsigned long *)counter;
 	return 0;
 }
@@ -35,8 +36,8 @@ static void *iterate(void *counter)
 static void *allocate(void *counter)
 {
 	while (!done) {
-		for (unsigned i = 0; i < CALL_SITES; i++)
-			free(call_sites[i](i));
+		for (unsigned i = 0; i < call_count; i++)
+			free(call_from(i, i));
 		++*(unsigned long *)counter;
 	}
 	return NULL;
