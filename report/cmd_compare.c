@@ -3,7 +3,7 @@
 #include "command.h"
 
 #include "compare.h"
-#include "compare_figures.h"
+#include "compare_metric.h"
 #include "compare_ready.h"
 #include "compare_run.h"
 #include "compare_sizes.h"
@@ -88,7 +88,7 @@ static void check_metric(const char *arg, struct argp_state *state)
 {
 	char *bad;
 
-	figures_metric(arg, "", &bad);
+	metric_find(arg, "", &bad);
 	if (bad)
 		argp_error(state, "--metric: '%s': %s", arg, bad);
 }

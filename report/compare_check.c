@@ -108,7 +108,9 @@ void check_run(const struct compare *compare, const struct arm *arm, const struc
 	if (obstacle) {
 		run->self_check = xasprintf("%s is %s: nothing can be preloaded into it", compare->command[0], obstacle);
 	} else if (!last) {
-		run->self_check = xasprintf("%s ran without the shim: it left no segment", compare->command[0]);
+		char *line = run_last_line(r->output);
+		run->self_check = xasprintf("%s ran without the shim: it left no segment%s%s", compare->command[0], *line ? ": " : "", line);
+		free(line);
 	} else if (r->watch.unwatched >= 3 || (!r->watch.seen && r->comm[0] && !bears_name(last, r->comm))) {
 		run->self_check = xasprintf("%s went on without the shim: statically linked, or it was given another LD_PRELOAD",
 			compare->command[0]);

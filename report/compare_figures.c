@@ -8,64 +8,16 @@
 #include "compare_figures.h"
 
 #include "compare_full.h"
+#include "compare_metric.h"
 #include "compare_stats.h"
 #include "smaps.h"
 #include "xalloc.h"
 
 #include <math.h>
-#include <regex.h>
 
 #define SEEN 0.98 /* a sample with so much of the peak shows it */
 
 /* ---- the metric ---------------------------------------------------------------------------- */
-
-/* POSIX has no \d; it is what people write, in brackets too. */
-static char *with_digits(const char *regex)
-{
-	char *to = xcalloc(strlen(regex) * 3 + 1, 1), *out = to;
-	bool bracket = false;
-
-	for (const char *c = regex; *c; c++) {
-		if (c[0] == '\\' && c[1] == 'd') {
-			out = stpcpy(out, bracket ? "0-9" : "[0-9]");
-			c++;
-			continue;
-		}
-		bracket = bracket ? *c != ']' || c[-1] == '[' : *c == '[';
-		*out++ = *c;
-		if (c[0] == '\\' && c[1] && !bracket)
-			*out++ = *++c;
-	}
-	return to;
-}
-
-double figures_metric(const char *regex, const char *text, char **bad)
-{
-	char *posix = with_digits(regex), message[200];
-	regmatch_t match[2];
-	regex_t compiled;
-
-	*bad = NULL;
-	const int error = regcomp(&compiled, posix, REG_EXTENDED | REG_NEWLINE);
-	free(posix);
-	if (error) {
-		regerror(error, &compiled, message, sizeof(message));
-		*bad = xstrdup(message);
-		return NAN;
-	}
-	double value = NAN;
-	if (regexec(&compiled, text, 2, match, 0) == 0) {
-		const regmatch_t *m = match[1].rm_so >= 0 ? &match[1] : &match[0];
-		char *number = xasprintf("%.*s", (int)(m->rm_eo - m->rm_so), text + m->rm_so), *end;
-		char *start = number + strcspn(number, "-0123456789");
-		value = strtod(start, &end);
-		if (end == start)
-			value = NAN;
-		free(number);
-	}
-	regfree(&compiled);
-	return value;
-}
 
 static double metric_of(const struct compare *compare, const struct running *r)
 {
@@ -74,7 +26,7 @@ static double metric_of(const struct compare *compare, const struct running *r)
 
 	if (!text)
 		return NAN;
-	const double value = figures_metric(compare->metric, text, &bad);
+	const double value = metric_find(compare->metric, text, &bad);
 	free(bad);
 	free(text);
 	return value;
@@ -202,37 +154,6 @@ static double held_by_itself(const struct running *r)
 	return most;
 }
 
-static void held_figures(const struct running *r, double *value)
-{
-	const struct observer *w = &r->watch;
-	const struct sample *highest = NULL;
-
-	for (size_t i = 0; i < w->sample_count; i++) {
-		const struct sample *s = &w->samples[i];
-		if (isnan(s->held))
-			continue;
-		value[F_PEAK_HELD] = fmax(value[F_PEAK_HELD], s->held);
-		value[F_PEAK_PAGES] = fmax(value[F_PEAK_PAGES], s->pages);
-		if (!highest || s->blocks > highest->blocks)
-			highest = s;
-	}
-	if (highest && highest->blocks > 0)
-		value[F_PEAK_FRAGMENTATION] = highest->held / highest->blocks;
-	value[F_PEAK_HELD] = fmax(value[F_PEAK_HELD], held_by_itself(r));
-	if (!highest || highest->blocks < SEEN * value[F_PEAK_REQUESTED]) {
-		if (highest)
-			value[F_PEAK_PAGES] = fmax(value[F_PEAK_PAGES], pages_by_mark(r, highest, value));
-		value[F_PEAK_HELD] = fmax(value[F_PEAK_HELD], value[F_PEAK_PAGES]);
-		value[F_PEAK_FRAGMENTATION] = value[F_PEAK_HELD] / value[F_PEAK_REQUESTED];
-	}
-	if (r->after.seconds > 0 && !isnan(r->after.held)) {
-		value[F_AFTER_REQUESTED] = r->after.blocks;
-		value[F_AFTER_HELD] = r->after.held;
-		value[F_AFTER_PAGES] = r->after.pages;
-		value[F_AFTER_FRAGMENTATION] = r->after.blocks > 0 ? r->after.held / r->after.blocks : NAN;
-	}
-}
-
 /* What the shim measured of sampled blocks; for runs too short for a look at the live ones. */
 static double usable_ratio(const struct running *r, const struct run *run)
 {
@@ -247,6 +168,39 @@ static double usable_ratio(const struct running *r, const struct run *run)
 		usable = (double)r->watch.members[i].segment->header.usable_sampled_usable;
 	}
 	return usable > 0 && requested > 0 ? usable / requested : NAN;
+}
+
+/*
+ * Every witness of what is held sees a part: pages those that were touched, statistics what the allocator counts
+ * (glibc's mallinfo2 one arena of many). What was handed out is held in any case. The highest of them counts.
+ */
+static void held_figures(const struct running *r, double *value)
+{
+	const struct observer *w = &r->watch;
+	const struct sample *highest = NULL;
+
+	for (size_t i = 0; i < w->sample_count; i++) {
+		const struct sample *s = &w->samples[i];
+		if (isnan(s->held))
+			continue;
+		value[F_PEAK_HELD] = fmax(value[F_PEAK_HELD], s->held);
+		value[F_PEAK_PAGES] = fmax(value[F_PEAK_PAGES], s->pages);
+		if (!highest || s->blocks > highest->blocks)
+			highest = s;
+	}
+	const bool seen = highest && highest->blocks >= SEEN * value[F_PEAK_REQUESTED];
+	if (highest && !seen)
+		value[F_PEAK_PAGES] = fmax(value[F_PEAK_PAGES], pages_by_mark(r, highest, value));
+	const double handed_out = fmax(value[F_PEAK_REQUESTED], value[F_PEAK_USABLE]);
+	value[F_PEAK_HELD] = fmax(fmax(value[F_PEAK_HELD], held_by_itself(r)), fmax(value[F_PEAK_PAGES], handed_out));
+	const double at_peak = seen ? fmax(highest->held, handed_out) : value[F_PEAK_HELD];
+	value[F_PEAK_FRAGMENTATION] = value[F_PEAK_REQUESTED] > 0 ? at_peak / value[F_PEAK_REQUESTED] : NAN;
+	if (r->after.seconds > 0 && !isnan(r->after.held)) {
+		value[F_AFTER_REQUESTED] = r->after.blocks;
+		value[F_AFTER_PAGES] = r->after.pages;
+		value[F_AFTER_HELD] = fmax(r->after.held, r->after.blocks);
+		value[F_AFTER_FRAGMENTATION] = r->after.blocks > 0 ? value[F_AFTER_HELD] / r->after.blocks : NAN;
+	}
 }
 
 static void quality_figures(const struct running *r, struct run *run)
@@ -281,9 +235,9 @@ void figures_fill(const struct compare *compare, const struct arm *arm, struct r
 		run->size_count = sizes_classes(&r->watch.sizes, arm, &run->sizes);
 		count_allocations(r, value);
 		requested_figures(r, value);
+		value[F_PEAK_USABLE] = value[F_PEAK_REQUESTED] * usable_ratio(r, run);
 		held_figures(r, value);
 		quality_figures(r, run);
-		value[F_PEAK_USABLE] = value[F_PEAK_REQUESTED] * usable_ratio(r, run);
 	} else {
 		value[F_GROWTH] = NAN;
 	}

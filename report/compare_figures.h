@@ -8,10 +8,4 @@
 /* After observe_finish. Fills value, samples, sizes, processes; takes the samples over. */
 void figures_fill(const struct compare *compare, const struct arm *arm, struct running *running, struct run *run);
 
-/*
- * The number that the first match of an extended regular expression (\d, \s, \w too) has in its first group, or in
- * all of it without one. NAN without a match. *bad: the expression does not compile; a sentence.
- */
-double figures_metric(const char *regex, const char *text, char **bad);
-
 #endif

@@ -6,12 +6,10 @@
 
 #include "compare_full.h"
 #include "process.h"
-#include "smaps.h"
 #include "xalloc.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <math.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,86 +40,6 @@ void observe_begin(struct observer *watch, const char *dir, pid_t program)
 {
 	*watch = (struct observer){.dir = dir, .program = program, .start_ns = observe_now(), .highest = -1};
 	watch->due_ns = watch->full_due_ns = watch->start_ns + MILLISECOND;
-}
-
-/* ---- processes ----------------------------------------------------------------------------- */
-
-static bool has(const pid_t *pids, size_t count, pid_t pid)
-{
-	for (size_t i = 0; i < count; i++)
-		if (pids[i] == pid)
-			return true;
-	return false;
-}
-
-/* A child of ours, or of one that is ours. */
-static bool is_ours(const struct observer *watch, const pid_t *ours, size_t count, pid_t pid)
-{
-	pid_t parent;
-
-	if (process_parent(pid, &parent) != 0)
-		return false;
-	if (parent == getpid())
-		return !(watch->load && getsid(pid) == watch->load);
-	return has(ours, count, parent);
-}
-
-/*
- * Whose child a process is does not change, but that the family's orphans become ours: so each is asked once.
- * `others` are those that are not of the family, as long as they are there.
- */
-void observe_family(struct observer *watch)
-{
-	pid_t *pids;
-	const size_t count = process_list(&pids);
-	pid_t *ours = xcalloc(count, sizeof(*ours)), *others = xcalloc(count, sizeof(*others));
-	size_t our_count = 0, other_count = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (has(watch->pids, watch->pid_count, pids[i]) && process_exists(pids[i]))
-			ours[our_count++] = pids[i];
-	for (size_t i = 0; i < count; i++) {
-		if (has(watch->pids, watch->pid_count, pids[i]))
-			continue;
-		if (!has(watch->others, watch->other_count, pids[i]) && is_ours(watch, ours, our_count, pids[i])) {
-			if (process_exists(pids[i]))
-				ours[our_count++] = pids[i];
-		} else {
-			others[other_count++] = pids[i];
-		}
-	}
-	free(pids);
-	free(watch->pids);
-	free(watch->others);
-	watch->pids = ours;
-	watch->pid_count = our_count;
-	watch->others = others;
-	watch->other_count = other_count;
-	if (watch->most_pids < our_count)
-		watch->most_pids = our_count;
-}
-
-static uint64_t rollup_field(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-
-	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
-}
-
-static void add_resident(const struct observer *watch, struct sample *sample)
-{
-	char path[64];
-	size_t length;
-
-	for (size_t i = 0; i < watch->pid_count; i++) {
-		snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)watch->pids[i]);
-		char *text = proc_read(path, &length);
-		if (!text)
-			continue;
-		sample->rss = (isnan(sample->rss) ? 0 : sample->rss) + (double)rollup_field(text, "\nRss:");
-		sample->pss = (isnan(sample->pss) ? 0 : sample->pss) + (double)rollup_field(text, "\nPss:");
-		free(text);
-	}
 }
 
 /* ---- segments ------------------------------------------------------------------------------ */
@@ -183,7 +101,7 @@ static void learn_exe(struct member *m)
 /* Its process still runs what it ran when it made the segment: exec, perhaps without us, ends a member. */
 static bool is_live(const struct observer *watch, const struct member *member)
 {
-	if (!has(watch->pids, watch->pid_count, member->pid))
+	if (!observe_has(watch, member->pid))
 		return false;
 	char *exe = process_exe(member->pid);
 	const char *own = member->exe;
@@ -217,7 +135,7 @@ static void add_requested(struct observer *watch, struct sample *sample)
 		sample->requested = (isnan(sample->requested) ? 0 : sample->requested) + (double)(total > inherited ? total - inherited : 0);
 	}
 	watch->seen |= program_seen;
-	watch->unwatched = program_seen || !watch->dir || !has(watch->pids, watch->pid_count, watch->program) ? 0 : watch->unwatched + 1;
+	watch->unwatched = program_seen || !watch->dir || !observe_has(watch, watch->program) ? 0 : watch->unwatched + 1;
 }
 
 /* ---- sampling ------------------------------------------------------------------------------ */
@@ -243,7 +161,7 @@ static struct sample *take(struct observer *watch, bool full)
 	observe_family(watch);
 	find_members(watch);
 	add_requested(watch, &sample);
-	add_resident(watch, &sample);
+	observe_resident(watch, &sample);
 	watch->light_cost_ns = cpu_now() - spent;
 	if (watch->dir && (full || (sample.requested > 1.02 * watch->highest && begun >= watch->full_due_ns) ||
 				  begun >= watch->full_due_ns + FULL_NS)) {

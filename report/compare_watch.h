@@ -56,6 +56,9 @@ uint64_t observe_tick(struct observer *watch);
 const struct sample *observe_look(struct observer *watch);
 /* Fills pids: the descendants of this process, without the load's session. */
 void observe_family(struct observer *watch);
+bool observe_has(const struct observer *watch, pid_t pid);
+/* Fills rss and pss of the sample: sums over pids. */
+void observe_resident(const struct observer *watch, struct sample *sample);
 /* After the last process ended: reads the rows of every segment. */
 void observe_finish(struct observer *watch);
 void observe_free(struct observer *watch); /* all but the samples and sizes */

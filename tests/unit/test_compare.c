@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_compare.c - the arithmetic of a comparison, what is parsed for it, and what is said of made-up runs. */
 #include "compare.h"
-#include "compare_figures.h"
+#include "compare_metric.h"
 #include "compare_ready.h"
 #include "compare_sizes.h"
 #include "compare_stats.h"
@@ -187,14 +187,14 @@ END_TEST
 START_TEST(metrics)
 {
 	char *bad;
-	ck_assert_double_eq(figures_metric("SET: ([0-9.]+)", "GET: 1\nSET: 1234.5 requests per second\nSET: 9\n", &bad), 1234.5);
+	ck_assert_double_eq(metric_find("SET: ([0-9.]+)", "GET: 1\nSET: 1234.5 requests per second\nSET: 9\n", &bad), 1234.5);
 	ck_assert_ptr_null(bad);
-	ck_assert_double_eq(figures_metric("Requests/sec:\\s+([\\d.]+)", "Requests/sec:   8123.4\n", &bad), 8123.4);
-	ck_assert_double_eq(figures_metric("took \\d+ ms", "it took 17 ms", &bad), 17);
-	ck_assert_double_eq(figures_metric("^x=(-?\\d+)", "ax=3\nx=-4\n", &bad), -4);
-	ck_assert(isnan(figures_metric("nothing", "of it", &bad)));
+	ck_assert_double_eq(metric_find("Requests/sec:\\s+([\\d.]+)", "Requests/sec:   8123.4\n", &bad), 8123.4);
+	ck_assert_double_eq(metric_find("took \\d+ ms", "it took 17 ms", &bad), 17);
+	ck_assert_double_eq(metric_find("^x=(-?\\d+)", "ax=3\nx=-4\n", &bad), -4);
+	ck_assert(isnan(metric_find("nothing", "of it", &bad)));
 	ck_assert_ptr_null(bad);
-	ck_assert(isnan(figures_metric("a(b", "", &bad)));
+	ck_assert(isnan(metric_find("a(b", "", &bad)));
 	ck_assert_ptr_nonnull(bad);
 }
 END_TEST
