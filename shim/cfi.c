@@ -23,10 +23,10 @@ struct bytes {
 	bool bad;
 };
 
-enum reg_rule { REG_SAME, REG_AT_CFA, REG_UNDEFINED, REG_OTHER };
+enum reg_rule { REG_SAME, REG_AT_CFA, REG_AT_FRAME, REG_UNDEFINED, REG_OTHER };
 
 struct row {
-	bool cfa_other;
+	bool cfa_other, cfa_at_frame; /* an expression; the one of realigned stacks: *(fp + cfa_offset) */
 	uint64_t cfa_reg;
 	int64_t cfa_offset;
 	enum reg_rule fp, ra;
@@ -203,6 +203,40 @@ static void restore_register(struct row *row, const struct row *initial, uint64_
 	}
 }
 
+/*
+ * Functions that realign their stack save where the caller's was: GCC writes
+ *	CFA = *(fp + n)    DW_OP_breg6 n, DW_OP_deref        fp saved at fp + m    DW_OP_breg6 m
+ * True when the expression is such a one; any other is left to libunwind.
+ */
+static bool frame_expression(struct bytes *b, bool deref, int64_t *offset)
+{
+	uint64_t length = take_uleb(b);
+	struct bytes e = *b;
+	skip(b, length);
+	if (b->bad)
+		return false;
+	e.end = b->at;
+	if (take(&e, 1) != 0x70 + ARCH_DWARF_FRAME)
+		return false;
+	*offset = take_sleb(&e);
+	if (deref && take(&e, 1) != 0x06)
+		return false;
+	return !e.bad && e.at == e.end;
+}
+
+static void cfa_expression(struct row *row, struct bytes *b)
+{
+	row->cfa_at_frame = frame_expression(b, true, &row->cfa_offset);
+	row->cfa_other = !row->cfa_at_frame;
+}
+
+static void register_expression(struct row *row, struct bytes *b, uint64_t reg)
+{
+	int64_t offset = 0;
+	bool simple = frame_expression(b, false, &offset);
+	set_register(row, reg, simple && reg == ARCH_DWARF_FRAME ? REG_AT_FRAME : REG_OTHER, offset);
+}
+
 #define REMEMBER 8
 
 /* Runs a program until its location passes pc. false: an instruction not known. */
@@ -242,17 +276,18 @@ static bool run(struct bytes b, const struct unit *u, uintptr_t location, uintpt
 			*row = remembered[--depth];
 			continue;
 		case 0x0c:
-			row->cfa_other = false;
+			row->cfa_other = row->cfa_at_frame = false;
 			row->cfa_reg = take_uleb(&b);
 			row->cfa_offset = (int64_t)take_uleb(&b);
 			continue;
 		case 0x0d: row->cfa_reg = take_uleb(&b); continue;
 		case 0x0e: row->cfa_offset = (int64_t)take_uleb(&b); continue;
-		case 0x0f: row->cfa_other = true; skip(&b, take_uleb(&b)); continue;
-		case 0x10: case 0x16: reg = take_uleb(&b); set_register(row, reg, REG_OTHER, 0); skip(&b, take_uleb(&b)); continue;
+		case 0x0f: cfa_expression(row, &b); continue;
+		case 0x10: register_expression(row, &b, take_uleb(&b)); continue;
+		case 0x16: reg = take_uleb(&b); set_register(row, reg, REG_OTHER, 0); skip(&b, take_uleb(&b)); continue;
 		case 0x11: reg = take_uleb(&b); set_register(row, reg, REG_AT_CFA, take_sleb(&b) * u->data_align); continue;
 		case 0x12:
-			row->cfa_other = false;
+			row->cfa_other = row->cfa_at_frame = false;
 			row->cfa_reg = take_uleb(&b);
 			row->cfa_offset = take_sleb(&b) * u->data_align;
 			continue;
@@ -278,7 +313,9 @@ static struct rule rule_of(const struct row *row)
 	if (row->ra != REG_AT_CFA || row->ra_offset != -8 || row->cfa_other || row->cfa_offset & 7)
 		return complex;
 	struct rule rule = {.cfa_offset = (int32_t)row->cfa_offset, .fp_offset = RULE_FP_SAME};
-	if (row->cfa_reg == ARCH_DWARF_STACK)
+	if (row->cfa_at_frame)
+		rule.kind = RULE_SAVED;
+	else if (row->cfa_reg == ARCH_DWARF_STACK)
 		rule.kind = RULE_STACK;
 	else if (row->cfa_reg == ARCH_DWARF_FRAME)
 		rule.kind = RULE_FRAME;
@@ -286,12 +323,12 @@ static struct rule rule_of(const struct row *row)
 		return complex;
 	if (row->cfa_offset > (1 << 29) || row->cfa_offset < -(1 << 29))
 		return complex;
-	if (row->fp == REG_AT_CFA) {
+	if (row->fp == (row->cfa_at_frame ? REG_AT_FRAME : REG_AT_CFA)) {
 		int64_t words = row->fp_offset / 8;
 		if (row->fp_offset & 7 || words <= INT16_MIN || words > INT16_MAX)
 			return complex;
 		rule.fp_offset = (int16_t)words;
-	} else if (row->fp == REG_OTHER) {
+	} else if (row->fp != REG_SAME) {
 		return complex;
 	}
 	return rule;

@@ -132,6 +132,7 @@ static inline bool hr_boot_owns(const void *p)
 struct frame {
 	uintptr_t ip, sp, fp;
 	uintptr_t fp_slot;  /* where the caller's fp was read, 0 = it was not read, or does not matter */
+	uintptr_t cfa_slot; /* where the CFA was read, 0 = it was computed */
 	uint32_t node;      /* the stack from the root to here */
 	uint32_t words;     /* of thread.words: what a walk from here outwards reads */
 	uint16_t module;
@@ -181,7 +182,7 @@ struct thread {
 	uint32_t root;
 	uint32_t depth;
 	struct frame kept[WALK_MAX];
-	struct word words[2 * WALK_MAX];
+	struct word words[3 * WALK_MAX];
 	struct memo memo[MEMO_ENTRIES];
 	uint32_t memo_hand; /* which of a set is replaced next */
 	struct frame walk[WALK_MAX];     /* frames of the walk under way, innermost first */
@@ -261,6 +262,7 @@ enum rule_kind {
 	RULE_NONE,    /* no unwind information: the walk ends here */
 	RULE_STACK,   /* CFA = sp + offset */
 	RULE_FRAME,   /* CFA = fp + offset */
+	RULE_SAVED,   /* CFA = *(fp + offset), fp saved relative to fp: a realigned stack */
 	RULE_END,     /* the outermost frame */
 	RULE_COMPLEX, /* for libunwind */
 	RULE_SIGNAL,  /* the kernel's frame under a signal handler */
@@ -270,7 +272,7 @@ enum rule_kind {
 struct rule {
 	enum rule_kind kind;
 	int32_t cfa_offset;
-	int16_t fp_offset;   /* from the CFA, in words of 8; RULE_FP_SAME: not saved */
+	int16_t fp_offset;   /* from the CFA (RULE_SAVED: from fp), in words of 8; RULE_FP_SAME: not saved */
 	uint16_t module;
 	bool uncacheable;
 };

@@ -142,11 +142,17 @@ static void step(struct thread *t, struct walk *w)
 		end_walk(w, HR_ROOT_STACK, 0);
 		return;
 	}
-	f->fp_matters = rule.kind == RULE_FRAME ? 2 : rule.fp_offset == RULE_FP_SAME;
-	uintptr_t cfa = (rule.kind == RULE_FRAME ? w->fp : w->sp) + (uintptr_t)(intptr_t)rule.cfa_offset;
-	bool ok = cfa > w->sp && hr_read_word(&w->reader, cfa - 8, &w->ip);
+	f->fp_matters = rule.kind != RULE_STACK ? 2 : rule.fp_offset == RULE_FP_SAME;
+	uintptr_t cfa = (rule.kind == RULE_STACK ? w->sp : w->fp) + (uintptr_t)(intptr_t)rule.cfa_offset;
+	uintptr_t saved_from = rule.kind == RULE_SAVED ? w->fp : 0;
+	bool ok = true;
+	if (unlikely(rule.kind == RULE_SAVED)) {
+		f->cfa_slot = cfa;
+		ok = hr_read_word(&w->reader, f->cfa_slot, &cfa);
+	}
+	ok = ok && cfa > w->sp && hr_read_word(&w->reader, cfa - 8, &w->ip);
 	if (ok && rule.fp_offset != RULE_FP_SAME) {
-		f->fp_slot = cfa + (uintptr_t)((intptr_t)rule.fp_offset * 8);
+		f->fp_slot = (saved_from ? saved_from : cfa) + (uintptr_t)((intptr_t)rule.fp_offset * 8);
 		ok = f->fp_slot >= w->reader.low && hr_read_word(&w->reader, f->fp_slot, &w->fp);
 	}
 	if (unlikely(!ok)) {
@@ -178,6 +184,8 @@ static uint32_t append(struct thread *t, const struct walk *w, uint32_t depth)
 		f->words = depth ? t->kept[depth - 1].words : 0;
 		if (depth) {
 			t->words[f->words++] = (struct word){t->kept[depth - 1].sp - 8, t->kept[depth - 1].ip};
+			if (f->cfa_slot)
+				t->words[f->words++] = (struct word){f->cfa_slot, t->kept[depth - 1].sp};
 			if (f->fp_slot && fp_matters)
 				t->words[f->words++] = (struct word){f->fp_slot, t->kept[depth - 1].fp};
 		} else if (w->end_ip) {
