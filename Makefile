@@ -144,6 +144,7 @@ $(B)/tests/programs/%: tests/programs/%.cc | deps-test
 
 $(B)/tests/programs/newonly: PROGRAM_CFLAGS += -Wno-sized-deallocation
 $(B)/tests/programs/lua_run: PROGRAM_LIBS += -lluajit-5.1
+$(B)/tests/programs/lua_inside: PROGRAM_LIBS := -Wl,-E -l:libluajit-5.1.a -lm -ldl
 
 # 10,000 functions, not worth optimising.
 $(B)/tests/bench/sites: $(B)/tests/sites.h

@@ -3,7 +3,9 @@
  * lua_run.c - runs Lua scripts in a VM of libluajit-5.1.so.2, as a program does that links it: Debian's own
  * luajit has LuaJIT inside, where nothing can be preloaded.
  *
- *   lua_run [-joff] SCRIPT [ARGUMENT...]      status 1 and the message when it fails
+ *   lua_run [-nVMS] [-joff] SCRIPT [ARGUMENT...]      status 1 and the message when it fails
+ *
+ * -n50: in 50 VMs, one after the other.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +39,18 @@ static int run(lua_State *L, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	lua_State *L = luaL_newstate();
-	if (L == NULL)
-		return 1;
-	int status = run(L, argc, argv);
-	lua_close(L);
+	int vms = 1, status = 0;
+	if (argc > 1 && strncmp(argv[1], "-n", 2) == 0) {
+		vms = atoi(argv[1] + 2);
+		argc--, argv++;
+	}
+	while (vms-- > 0 && status == 0) {
+		lua_State *L = luaL_newstate();
+		if (L == NULL)
+			return 1;
+		free(malloc(100));
+		status = run(L, argc, argv);
+		lua_close(L);
+	}
 	return status;
 }
