@@ -155,13 +155,14 @@ static int write_stacks(const struct arguments *arguments, FILE *out)
 /* ---- reports ------------------------------------------------------------------------------- */
 
 /* The target by a name that stays the same for all commands asked. The result is the caller's; NULL, printed. */
-static char *settle(const struct arguments *arguments)
+static char *settle(const struct arguments *arguments, bool *alive)
 {
 	struct family family;
 
 	if (family_open(&arguments->common, &family) != 0)
 		return NULL;
 	const struct process *root = &family.members[0];
+	*alive = root->alive;
 	char *target = root->alive ? xasprintf("%d", (int)root->pid) :
 		arguments->common.target ? xstrdup(arguments->common.target) :
 					   xstrdup(root->segment ? root->segment->path : "");
@@ -173,9 +174,11 @@ static int write_prometheus(void *context, FILE *out)
 {
 	const struct arguments *arguments = context;
 	const uint64_t start = realtime();
-	char *target = settle(arguments);
+	bool alive = false;
+	char *target = settle(arguments, &alive);
 
-	if (!target) { /* a scrape that finds nothing says so; a file that does is a mistake */
+	/* A scrape that finds nothing, or what has ended, says so; of a file it is a mistake, or what was asked for. */
+	if (!target || (arguments->listen && !alive)) {
 		if (arguments->listen)
 			export_prometheus(NULL, NULL, (double)(realtime() - start) / 1e9, out);
 		return arguments->listen ? 0 : 2;
@@ -214,7 +217,8 @@ static int write_json(const struct arguments *arguments, FILE *out)
 	} parts[] = {{"breakdown", cmd_breakdown}, {"stacks", cmd_stacks}, {"zones", cmd_zones}, {"growth", cmd_growth}};
 	struct command_json commands[4];
 	struct json *report = json_object();
-	char *target = settle(arguments);
+	bool alive;
+	char *target = settle(arguments, &alive);
 
 	if (!target)
 		return 2;

@@ -191,7 +191,7 @@ int export_listen(const char *address, int (*make)(void *context, FILE *out), vo
 	errno = 0;
 	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_NO_FLAG | (where.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0), 0, NULL, NULL, handle, &source,
 		MHD_OPTION_SOCK_ADDR, &where, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1, MHD_OPTION_END);
+		MHD_OPTION_END);
 	if (!daemon) {
 		text_error("Is the port taken?", "--listen: %s: %s", text_safe(address, 60), errno ? strerror(errno) : "cannot listen");
 		return 2;
