@@ -3,6 +3,14 @@
  * growth_find.c - groups the series by place, and judges each group.
  *
  * Frames are only looked up for series that grew at all: most stacks of a server never do.
+ *
+ * A collected heap holds garbage until the next collection, and the more the larger it is: a leak makes the
+ * churn beside it swell. So of a place in such a heap only what will still be there counts, at each moment the
+ * least of what it held from then to the heap's last collection:
+ *
+ *   held      /|   /|  /      counts    ____ up to the last collection, a flat line: churn
+ *            / |  / | /                 ____
+ *           /  |_/  |/
  */
 #include "growth_find.h"
 
@@ -79,11 +87,70 @@ static struct place *places_of(const struct samples *s, size_t first, size_t *co
 	return places;
 }
 
+/* ---- collected heaps ----------------------------------------------------------------------- */
+
+#define COLLECTION 0.03 /* of a heap, lost from one reading to the next */
+
+static bool is_collected(const char *domain)
+{
+	return strncmp(domain, "luajit:", 7) == 0 || strncmp(domain, "lua:", 4) == 0;
+}
+
+/* The readings that count for a place. */
+struct span {
+	size_t first, last; /* that are judged */
+	size_t known;       /* a later one, of which is known what was still there; last when the heap is not collected */
+	bool collected;
+};
+
+/* The end of the last fall before `before`: the reading after a collection. 0: none was seen. */
+static size_t collection_before(const double *total, size_t first, size_t before)
+{
+	for (size_t at = before; at-- > first + 1;) {
+		if (total[at] < (1 - COLLECTION) * total[at - 1])
+			return at;
+	}
+	return 0;
+}
+
+/*
+ * A reading may fall into a collection. So the last one tells what stayed of what was there at the one before,
+ * and readings are judged up to that; with too few of them up to the last, and with none all are taken as they are.
+ */
+static struct span span_of(const struct samples *s, size_t first, uint32_t domain)
+{
+	struct span span = {.first = first, .last = s->count - 1, .known = s->count - 1, .collected = is_collected(s->model->domains[domain])};
+	double total[SAMPLES_MOST] = {0};
+
+	for (size_t i = 1; i < s->series_count && span.collected; i++) {
+		for (size_t at = first; at < s->count && s->series[i]->domain == domain; at++)
+			total[at] += s->series[i]->live[at];
+	}
+	const size_t last = span.collected ? collection_before(total, first, s->count) : 0;
+	size_t before = last;
+	while (before > first + 1 && total[before - 1] > total[before]) /* up the fall that ended there */
+		before--;
+	before = last ? collection_before(total, first, before) : 0;
+	if (last >= first + TREND_FEWEST)
+		span.last = span.known = last;
+	if (before >= first + TREND_FEWEST)
+		span.last = before;
+	return span;
+}
+
+/* Turns what was held into what stayed. */
+static void keep_what_stays(double *live, struct span span)
+{
+	for (size_t at = span.known; span.collected && at-- > span.first;)
+		live[at] = fmin(live[at], live[at + 1]);
+}
+
 /* ---- one place ----------------------------------------------------------------------------- */
 
-static struct trend fit(const struct samples *s, size_t first, const double *live)
+static struct trend fit(const struct samples *s, struct span span, double *live)
 {
-	return trend_fit(s->seconds + first, s->effort + first, live + first, s->count - first);
+	keep_what_stays(live, span);
+	return trend_fit(s->seconds + span.first, s->effort + span.first, live + span.first, span.last - span.first + 1);
 }
 
 static void add(struct sums *sums, const struct samples *s, const struct place *place)
@@ -102,11 +169,11 @@ static void add(struct sums *sums, const struct samples *s, const struct place *
 }
 
 /* Large enough to speak of, and above the error of an estimate. */
-static bool matters(const struct sums *sums, size_t first, size_t last)
+static bool matters(const struct sums *sums, struct span span)
 {
-	const double grown = sums->live[last] - sums->live[first], error = 3 * sqrt(fmax(sums->variance, 0));
+	const double grown = sums->live[span.last] - sums->live[span.first], error = 3 * sqrt(fmax(sums->variance, 0));
 
-	return grown >= FIND_LEAST_BYTES && grown >= FIND_LEAST_SHARE * sums->live[first] && (!sums->estimated || grown > error);
+	return grown >= FIND_LEAST_BYTES && grown >= FIND_LEAST_SHARE * sums->live[span.first] && (!sums->estimated || grown > error);
 }
 
 static bool is_up(enum trend_shape shape)
@@ -115,55 +182,72 @@ static bool is_up(enum trend_shape shape)
 }
 
 /* Bytes for each event of the counter, over the same columns. */
-static double per_event(const struct samples *s, size_t first, const double *live)
+static double per_event(const struct samples *s, struct span span, const double *live)
 {
-	if (s->events[s->count - 1] <= s->events[first])
+	if (s->events[span.last] <= s->events[span.first])
 		return NAN;
-	return trend_slope(s->events + first, live + first, s->count - first);
+	return trend_slope(s->events + span.first, live + span.first, span.last - span.first + 1);
 }
 
-static struct finding finding_of(const struct samples *s, size_t first, const struct sums *sums, struct trend trend)
+static struct finding finding_of(const struct samples *s, struct span span, const struct sums *sums, struct trend trend)
 {
 	const struct series *heaviest = s->series[sums->heaviest];
+	const size_t count = span.last - span.first + 1;
 
 	return (struct finding){
+		.course = memcpy(xcalloc(count, sizeof(double)), sums->live + span.first, count * sizeof(double)),
+		.course_count = count,
 		.trend = trend,
 		.domain = heaviest->domain,
 		.path = heaviest->path,
 		.stacks = sums->stacks,
-		.live = sums->live[s->count - 1],
-		.grown = sums->live[s->count - 1] - sums->live[first],
-		.per_event = per_event(s, first, sums->live),
+		.live = sums->live[span.last],
+		.grown = sums->live[span.last] - sums->live[span.first],
+		.per_event = per_event(s, span, sums->live),
 		.estimated = sums->estimated,
 	};
 }
 
-static void judge(const struct samples *s, size_t first, const struct place *places, size_t count, struct findings *findings)
+/* Whether one stack of a place grows by itself. */
+static bool grows(const struct samples *s, struct span span, const struct place *place)
+{
+	double live[SAMPLES_MOST];
+
+	memcpy(live, s->series[place->series]->live, sizeof(live));
+	return fit(s, span, live).shape == TREND_GROWING;
+}
+
+/* Fits the sums; a finding if they grow. */
+static bool judge_sums(const struct samples *s, struct span span, struct sums *sums, struct findings *findings)
+{
+	const struct trend trend = fit(s, span, sums->live);
+
+	if (!matters(sums, span) || !is_up(trend.shape))
+		return false;
+	if (trend.shape == TREND_GROWING)
+		findings->growing[findings->growing_count++] = finding_of(s, span, sums, trend);
+	else
+		findings->settled[findings->settled_count++] = finding_of(s, span, sums, trend);
+	return trend.shape == TREND_GROWING;
+}
+
+static void judge(const struct samples *s, struct span span, const struct place *places, size_t count, struct findings *findings)
 {
 	struct sums *all = xcalloc(1, sizeof(*all)), *rising = xcalloc(1, sizeof(*rising));
-	struct trend trend;
+	const size_t settled = findings->settled_count;
 
 	for (size_t i = 0; i < count; i++)
 		add(all, s, &places[i]);
-	if (!matters(all, first, s->count - 1))
-		goto done;
-	for (size_t i = 0; i < count; i++) {
-		if (fit(s, first, s->series[places[i].series]->live).shape == TREND_GROWING)
-			add(rising, s, &places[i]);
-	}
-	if (rising->stacks > 0 && matters(rising, first, s->count - 1)) {
-		trend = fit(s, first, rising->live);
-		if (trend.shape == TREND_GROWING) {
-			findings->growing[findings->growing_count++] = finding_of(s, first, rising, trend);
-			goto done;
+	if (matters(all, span)) {
+		for (size_t i = 0; i < count; i++) {
+			if (grows(s, span, &places[i]))
+				add(rising, s, &places[i]);
+		}
+		if (rising->stacks == 0 || !judge_sums(s, span, rising, findings)) {
+			findings->settled_count = settled; /* of all, or not at all */
+			judge_sums(s, span, all, findings); /* maybe many stacks, each too little to be judged alone */
 		}
 	}
-	trend = fit(s, first, all->live);
-	if (trend.shape == TREND_GROWING) /* many stacks, each too little to be judged alone */
-		findings->growing[findings->growing_count++] = finding_of(s, first, all, trend);
-	else if (is_up(trend.shape))
-		findings->settled[findings->settled_count++] = finding_of(s, first, all, trend);
-done:
 	free(all);
 	free(rising);
 }
@@ -196,12 +280,15 @@ struct findings findings_of(const struct samples *s, size_t first)
 	if (s->count - first < TREND_FEWEST || first >= s->count)
 		return findings;
 	struct place *places = places_of(s, first, &count);
-	findings.growing = xcalloc(count, sizeof(*findings.growing));
-	findings.settled = xcalloc(count, sizeof(*findings.settled));
+	findings.growing = xcalloc(count + 1, sizeof(*findings.growing));
+	findings.settled = xcalloc(count + 1, sizeof(*findings.settled));
+	struct span span = {.first = first};
 	for (size_t i = 0, end; i < count; i = end) {
 		for (end = i + 1; end < count && same_place(&places[i], &places[end]);)
 			end++;
-		judge(s, first, places + i, end - i, &findings);
+		if (i == 0 || places[i].domain != places[i - 1].domain) /* sorted: each domain once */
+			span = span_of(s, first, places[i].domain);
+		judge(s, span, places + i, end - i, &findings);
 	}
 	free(places);
 	if (findings.growing_count > 0)
@@ -213,6 +300,10 @@ struct findings findings_of(const struct samples *s, size_t first)
 
 void findings_free(struct findings *findings)
 {
+	for (size_t i = 0; i < findings->growing_count; i++)
+		free(findings->growing[i].course);
+	for (size_t i = 0; i < findings->settled_count; i++)
+		free(findings->settled[i].course);
 	free(findings->growing);
 	free(findings->settled);
 	*findings = (struct findings){0};

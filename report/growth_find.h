@@ -26,6 +26,8 @@ struct finding {
 	size_t stacks;       /* that grow */
 	double live, grown;  /* bytes: now, and since the first sample */
 	double per_event;    /* bytes; NAN = no counter, or it stood still */
+	double *course;      /* bytes in each reading that was judged, course_count of them */
+	size_t course_count;
 	bool estimated;
 };
 

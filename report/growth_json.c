@@ -85,6 +85,7 @@ static struct json *finding_json(const struct growth *g, const struct finding *f
 	json_set(json, "bytes_per_event", real_or_null(f->per_event));
 	json_set(json, "overdue_bytes", age && isfinite(age->lifetime) ? bytes_or_null(age->overdue_bytes) : json_null());
 	json_set(json, "usual_lifetime_seconds", age ? real_or_null(age->lifetime) : json_null());
+	json_set(json, "readings_bytes", column(f->course, f->course_count));
 	json_set(json, "frames", frames_json(g->model, f));
 	return json;
 }

@@ -151,6 +151,8 @@ static void print_finding(const struct growth *g, size_t index, const struct fin
 	if (!isnan(f->per_event))
 		printf(", %s for 1,000 of %s", rate_of(1000 * f->per_event), text_safe(g->options->per, 40));
 	printf("\n   holds %s, doubles in %s", bytes_of(f->live), seconds_of(trend_seconds_to(f->live, 2 * f->live, f->trend.slope)));
+	if (f->course_count > 1)
+		printf("  %s", chart_spark(f->course, f->course_count, 24));
 	if (f->stacks > 1)
 		printf("; %zu call paths, the heaviest:", f->stacks);
 	putchar('\n');

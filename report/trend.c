@@ -17,6 +17,7 @@
 #include <math.h>
 
 #define MOST 256
+#define AROUND 12 /* one of so many points to each side make a level */
 #define SIGNIFICANT 2.576 /* 1 % */
 #define SUGGESTIVE 1.645  /* 10 %: of a third of the points */
 #define INTERVAL 1.960    /* 95 % */
@@ -124,6 +125,25 @@ static size_t last_third(const double *effort, size_t count)
 	return i;
 }
 
+/* The median of the values around one. */
+static double level(const double *values, size_t count, size_t at)
+{
+	double near[2 * MOST / AROUND + 1];
+	const size_t reach = count / AROUND, from = at > reach ? at - reach : 0, to = at + reach < count ? at + reach : count - 1;
+
+	memcpy(near, values + from, (to - from + 1) * sizeof(*near));
+	qsort(near, to - from + 1, sizeof(*near), ascending);
+	return near[(to - from) / 2];
+}
+
+/* The part of all growth that was made in the last third; of a straight line it is a third. */
+static double late_part(const double *values, size_t count, size_t third)
+{
+	const double start = level(values, count, 0), end = level(values, count, count - 1);
+
+	return end > start ? (end - level(values, count, third)) / (end - start) : 0;
+}
+
 /* A series that rose significantly: does it go on? */
 static enum trend_shape judge_rise(struct trend *trend, const double *effort, const double *values, size_t count)
 {
@@ -137,8 +157,10 @@ static enum trend_shape judge_rise(struct trend *trend, const double *effort, co
 	trend->late = median(&late);
 	const bool rises = z_of(&late) > (count - third < TREND_FEWEST ? 1 : SUGGESTIVE);
 	free(late.slopes);
-	/* As fast as before is going on, even where the ups and downs of so few points hide it from the test. */
-	if (trend->late > 0 && trend->late >= TREND_SLOWING_BELOW * trend->early)
+	/* As fast as before is going on, even where the ups and downs of so few points hide it from the test; but
+	 * what came at once in the beginning, and was followed by a small slope, is not. */
+	const bool as_much = rises || late_part(values, count, third) >= TREND_SLOWING_BELOW / 6;
+	if (as_much && trend->late > 0 && trend->late >= TREND_SLOWING_BELOW * trend->early)
 		return TREND_GROWING;
 	return rises && trend->late > 0 ? TREND_SLOWING : TREND_PLATEAU;
 }

@@ -37,6 +37,10 @@ nginx_lua_locations() {
 END
 }
 
+quiet() {
+	"$@" >/dev/null 2>&1
+}
+
 # found JSON N FILTER: the jq filter holds of finding N (from 0).
 found() {
 	jq -e --argjson n "$2" ".findings[\$n] | $3" "$1" >/dev/null

@@ -4,16 +4,23 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_nginx.sh"
 
+quiet() {
+	"$@" >/dev/null 2>&1
+}
+
 nginx_conf
-nginx_start || { not_ok "nginx starts"; exit 1; }
-for i in 1 2 3 4 5 6 7 8 9 10; do get /tables; get /keep; get /limited; done >/dev/null
+HEAPRAY_LUA_SAMPLE=256 nginx_start || { not_ok "nginx starts"; exit 1; }
+requests() {
+	"$programs/leakserver" load "$port" "$@" >"$work/load"
+}
+requests 50 1 /tables /keep /limited
 sleep 1.2 # the last points of the time line are written
 
 "$heapray" stacks --dir "$segments" "$master" --json >"$work/live.json" 2>/dev/null
-holds "snapshot of a master and its workers" "$heapray" snapshot --dir "$segments" "$master" -o "$work/a.snap" >"$work/out"
+holds "snapshot of a master and its workers" quiet "$heapray" snapshot --dir "$segments" "$master" -o "$work/a.snap"
 "$heapray" breakdown --dir "$segments" "$master" --json >"$work/live_breakdown.json" 2>/dev/null
 "$heapray" zones --dir "$segments" "$master" --json >"$work/live_zones.json" 2>/dev/null
-holds "and another" "$heapray" snapshot --dir "$segments" "$master" -o "$work/b.snap" >"$work/out"
+holds "and another" quiet "$heapray" snapshot --dir "$segments" "$master" -o "$work/b.snap"
 is "only its owner may read it" "$(stat -c %a "$work/a.snap")" 600
 
 "$heapray" diff "$work/a.snap" "$work/b.snap" --json >"$work/diff.json" 2>"$work/diff.err"
@@ -47,30 +54,30 @@ if unshare -m true 2>/dev/null; then
 	is "opens on a machine without nginx" $? 0
 	"$heapray" stacks "$work/a.snap" --json >"$work/here.json" 2>/dev/null
 	same "with every name and figure" "$work/elsewhere.json" "$work/here.json"
-	holds "nginx's functions have names there" jq -e '[.stacks[].frames[].function] | index("ngx_init_cycle")' "$work/elsewhere.json" >/dev/null
+	holds "nginx's functions have names there" quiet jq -e '[.stacks[].frames[].function] | index("ngx_init_cycle")' "$work/elsewhere.json"
 	is "no file was missed" "$(jq '.quality.approximate | map(select(test("cannot be read|not the one"))) | length' "$work/elsewhere.json")" 0
 else
 	skip "opens on a machine without nginx" "mount namespaces are not permitted here"
 fi
 
 # What changes is told by stack, component and zone.
-for i in $(seq 200); do get /keep; done >/dev/null
+requests 200 1 /keep
 "$heapray" diff "$work/a.snap" "$master" --dir "$segments" --json >"$work/diff.json" 2>/dev/null
-holds "diff against the live nginx: more is live" jq -e '.total.live_bytes > 100000' "$work/diff.json" >/dev/null
+holds "diff against the live nginx: more is live" quiet jq -e '.total.live_bytes > 100000' "$work/diff.json"
 is "the stacks' differences sum to the total" "$(jq '[.changes[] | select(.what == "stack") | .delta_bytes] | add' "$work/diff.json")" \
 	"$(jq '.total.live_bytes' "$work/diff.json")"
 holds "the dict that was filled is a zone that grew" \
-	jq -e '.changes[] | select(.what == "zone" and (.name | startswith("words")) and .delta_bytes > 0)' "$work/diff.json" >/dev/null
+	quiet jq -e '.changes[] | select(.what == "zone" and (.name | startswith("words")) and .delta_bytes > 0)' "$work/diff.json"
 "$heapray" diff --dir "$segments" "$work/a.snap" "$master" --fail-above 50K >/dev/null 2>&1
 is "--fail-above: exit status 1" $? 1
 "$heapray" diff --dir "$segments" "$work/a.snap" "$master" --fail-above 1G >/dev/null 2>&1
 is "--fail-above far away: exit status 0" $? 0
-holds "grouped by owner" "$heapray" diff --dir "$segments" "$work/a.snap" "$master" --group owner >/dev/null
+holds "grouped by owner" quiet "$heapray" diff --dir "$segments" "$work/a.snap" "$master" --group owner
 
 # A folder.
 "$heapray" snapshot --dir "$segments" "$master" -o "$work/day/" --every 200ms --keep 12 >"$work/out" 2>&1 &
 recorder=$!
-for i in $(seq 150); do get /keep; sleep 0.02; done >/dev/null
+requests 60 5 /keep
 kill $recorder
 wait $recorder
 is "recording ends well when it is told to" $? 0
@@ -78,8 +85,8 @@ kept=$(ls "$work/day" | wc -l)
 is "--keep keeps so many" "$((kept <= 12 && kept >= 8))" 1
 "$heapray" growth "$work/day/" --json >"$work/day.json" 2>"$work/day.err"
 is "growth reads the folder" "$(jq '.readings' "$work/day.json")" "$kept"
-holds "and finds what grew" jq -e '.findings[0].domain == "luajit:http:0"' "$work/day.json" >/dev/null
-holds "stacks of a folder are those of its newest" "$heapray" stacks "$work/day/" >/dev/null 2>&1
+holds "and finds what grew" quiet jq -e '.findings[0].domain == "luajit:http:0"' "$work/day.json"
+holds "stacks of a folder are those of its newest" quiet "$heapray" stacks "$work/day/"
 
 # What is no snapshot.
 head -c 3000 "$work/a.snap" >"$work/cut.snap"

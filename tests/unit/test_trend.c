@@ -116,6 +116,16 @@ START_TEST(filling_cache_is_slowing)
 }
 END_TEST
 
+START_TEST(fill_at_once_then_a_drift_is_slowing)
+{
+	clocked(20);
+	for (size_t i = 0; i < 20; i++)
+		values[i] = fmin(1e5, 3e4 * (double)i) + 1000 * (double)i;
+	const enum trend_shape shape = trend_fit(seconds, NULL, values, 20).shape;
+	ck_assert(shape == TREND_SLOWING || shape == TREND_PLATEAU);
+}
+END_TEST
+
 START_TEST(falling_is_told)
 {
 	clocked(N);
@@ -191,6 +201,7 @@ int main(void)
 	tcase_add_test(tests, step_is_a_plateau);
 	tcase_add_test(tests, filled_cache_is_a_plateau);
 	tcase_add_test(tests, filling_cache_is_slowing);
+	tcase_add_test(tests, fill_at_once_then_a_drift_is_slowing);
 	tcase_add_test(tests, falling_is_told);
 	tcase_add_test(tests, sawtooth_on_a_slope_grows);
 	tcase_add_test(tests, load_that_ends_is_no_plateau);
