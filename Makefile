@@ -51,16 +51,18 @@ BUILD_PACKAGES := libc6-dev libunwind-dev uthash-dev libdw-dev libelf-dev libibe
 NGINX_PACKAGES := nginx libnginx-mod-http-lua libluajit2-5.1-dev wrk curl ca-certificates procps jq
 ALLOCATOR_PACKAGES := libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
 TEST_PACKAGES := $(NGINX_PACKAGES) $(ALLOCATOR_PACKAGES) check g++ heaptrack redis-server redis-tools memcached sqlite3 \
-	lua5.4 python3-minimal musl-tools binutils util-linux
+	lua5.4 python3-minimal musl-tools binutils util-linux chromium python3
+LONG_TEST_PACKAGES := golang-go prometheus
 BENCH_PACKAGES := libgoogle-perftools4 python3
 
 deps-build: WANTED := $(BUILD_PACKAGES)
 deps-demo: WANTED := $(BUILD_PACKAGES) $(NGINX_PACKAGES)
 deps-test: WANTED := $(BUILD_PACKAGES) $(TEST_PACKAGES)
-deps-bench deps: WANTED := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES)
+deps-long: WANTED := $(LONG_TEST_PACKAGES)
+deps-bench deps: WANTED := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LONG_TEST_PACKAGES) $(BENCH_PACKAGES)
 
-.PHONY: deps deps-build deps-demo deps-test deps-bench
-deps deps-build deps-demo deps-test deps-bench:
+.PHONY: deps deps-build deps-demo deps-test deps-long deps-bench
+deps deps-build deps-demo deps-test deps-long deps-bench:
 	$(if $(filter no,$(DEPS)),,@.ci/deps $(WANTED))
 
 # ---- the two products ----------------------------------------------------------------------------------
@@ -164,7 +166,7 @@ programs: $(PROGRAMS) $(LIBRARIES)
 test: deps-test $(PRODUCT) $(TEST_LINKED)
 	@tests/run.sh $(ONLY)
 
-test-long: deps-test $(PRODUCT) $(TEST_LINKED)
+test-long: deps-test deps-long $(PRODUCT) $(TEST_LINKED)
 	@tests/run.sh --long $(ONLY)
 
 demo: deps-demo $(PRODUCT)

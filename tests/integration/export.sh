@@ -17,7 +17,8 @@ get /fill
 for by in live peak allocated count; do
 	field=$(case $by in count) echo live_count ;; *) echo ${by}_bytes ;; esac)
 	"$heapray" export "$master" --format folded --by $by >"$work/folded"
-	is "folded by $by sums to the total" "$(awk '{ sum += $NF } END { print sum }' "$work/folded")" "$(jq ".total.$field" "$work/stacks.json")"
+	is "folded by $by sums to what stacks --json has" "$(awk '{ sum += $NF } END { print sum }' "$work/folded")" \
+		"$(jq "[.stacks[].$field] | add" "$work/stacks.json")"
 done
 # As flamegraph.pl takes a line apart.
 is 'each line is frames by semicolons, a space, a number' "$(grep -vcE '^[^;]+(;[^;]+)+ [0-9]+$' "$work/folded")" 0
