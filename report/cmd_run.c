@@ -132,6 +132,7 @@ static int set_directory(const struct run_options *options)
 static int start(const struct run_options *options, const char *path)
 {
 	if (!options->report) {
+		preload_mark_root();
 		execv(path, options->command);
 		const int status = errno == ENOENT ? 127 : 126;
 		text_error(NULL, "%s: %s", path, strerror(errno));

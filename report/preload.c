@@ -205,3 +205,15 @@ const char *preload_obstacle(const char *path, bool *stumbles)
 	}
 	return NULL;
 }
+
+/* HEAPRAY_FOLLOW_EXEC=0: the shim records in this process alone, which execs the command. */
+void preload_mark_root(void)
+{
+	const char *follow = getenv("HEAPRAY_FOLLOW_EXEC");
+	char pid[24];
+
+	if (!follow || strcmp(follow, "0") != 0)
+		return;
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("HEAPRAY_ROOT", pid, 1);
+}

@@ -30,4 +30,7 @@ char *preload_find_command(const char *name, int *status);
  */
 const char *preload_obstacle(const char *path, bool *stumbles);
 
+/* Just before the exec: with HEAPRAY_FOLLOW_EXEC=0, names this process as the one to be watched. */
+void preload_mark_root(void);
+
 #endif

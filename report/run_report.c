@@ -7,6 +7,7 @@
  * the terminal (^C) reach the program by themselves, as it is in our process group.
  */
 #include "run_report.h"
+#include "preload.h"
 
 #include "directory.h"
 #include "family.h"
@@ -127,6 +128,7 @@ int run_and_report(const char *path, char **argv, const struct options *options,
 	}
 	if (pid == 0) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
+		preload_mark_root();
 		execv(path, argv);
 		text_error(NULL, "%s: %s", path, strerror(errno));
 		_exit(errno == ENOENT ? 127 : 126);
