@@ -18,7 +18,7 @@ get /fill
 "$heapray" stacks "$master" --json >"$work/stacks.json"
 pprof() { go tool pprof -unit=b -nodecount=1000000 -nodefraction=0 "$@" "$work/heap.pb.gz" 2>"$work/said"; }
 for pair in alloc_objects:allocated_count alloc_space:allocated_bytes inuse_objects:live_count inuse_space:live_bytes; do
-	total=$(pprof -top -sample_index="${pair%%:*}" | sed -nE 's/.*Showing nodes accounting for ([0-9]+)B?, 100% of ([0-9]+)B? total.*/\1 \2/p')
+	total=$(pprof -top -sample_index="${pair%%:*}" | sed -nE 's/.*Showing nodes accounting for ([0-9]+)[Bb]?, 100% of ([0-9]+)[Bb]? total.*/\1 \2/p')
 	ours=$(jq "[.stacks[].${pair##*:}] | add" "$work/stacks.json")
 	is "go tool pprof: the total of ${pair%%:*} is ours, to the unit" "$total" "$ours $ours"
 done
