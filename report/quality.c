@@ -62,6 +62,21 @@ static void add_state(struct quality *quality, const struct segment *segment)
 		quality_approximate(quality, "process %" PRIu64 ": malloc is linked into the executable, heapray sees little", h->pid);
 }
 
+/* Lua's stacks are sampled also when all others are exact; VMs without any say why. */
+static void add_lua(struct quality *quality, const struct segment *segment)
+{
+	for (size_t i = 0; i < segment->domain_count; i++) {
+		const struct hr_domain *domain = &segment->domains[i];
+		const char *off = segment_string(segment, domain->lua_off_reason);
+		if (domain->kind != HR_DOMAIN_LUAJIT && domain->kind != HR_DOMAIN_LUA)
+			continue;
+		if (off)
+			quality_approximate(quality, "%s has no Lua stacks: %s", segment_domain_name(segment, i), off);
+		if (segment->header.lua_sample_bytes > 1 && segment->header.lua_sample_bytes > quality->lua_sampled_bytes)
+			quality->lua_sampled_bytes = segment->header.lua_sample_bytes;
+	}
+}
+
 void quality_of(const struct family *family, struct quality *quality)
 {
 	bool compared = false;
@@ -83,11 +98,14 @@ void quality_of(const struct family *family, struct quality *quality)
 		quality->unwind_differences += h->unwind_differences;
 		compared |= h->check_unwind != 0;
 		add_state(quality, segment);
+		add_lua(quality, segment);
 	}
 	if (!compared)
 		quality->unwind_differences = JSON_UNKNOWN;
 	if (quality->sampled_bytes == 0)
 		quality->sampled_bytes = JSON_UNKNOWN;
+	if (quality->lua_sampled_bytes == 0)
+		quality->lua_sampled_bytes = JSON_UNKNOWN;
 }
 
 void quality_approximate(struct quality *quality, const char *format, ...)
@@ -117,6 +135,7 @@ struct json *quality_json(const struct quality *quality)
 	for (size_t i = 0; i < quality->approximate_count; i++)
 		json_append(approximate, json_string(quality->approximate[i]));
 	json_set_bytes(json, "sampled_bytes", quality->sampled_bytes);
+	json_set_bytes(json, "lua_sampled_bytes", quality->lua_sampled_bytes);
 	json_set(json, "lost", lost);
 	json_set_bytes(json, "unknown_frees", quality->unknown_frees);
 	json_set_bytes(json, "unwind_differences", quality->unwind_differences);
@@ -148,6 +167,8 @@ void quality_print(const struct quality *quality, FILE *out)
 		fputs("exact, every allocation", out);
 	else
 		fprintf(out, "stacks sampled every %s, totals exact", text_bytes(quality->sampled_bytes));
+	if (quality->watched && quality->lua_sampled_bytes != JSON_UNKNOWN)
+		fprintf(out, "; Lua's stacks sampled every %s, its totals exact", text_bytes(quality->lua_sampled_bytes));
 	print_lost(quality, out);
 	fprintf(out, "; unknown frees: %s", text_count(quality->unknown_frees));
 	if (quality->unwind_differences != JSON_UNKNOWN)

@@ -14,6 +14,7 @@
 struct quality {
 	size_t watched;         /* members that have a segment */
 	uint64_t sampled_bytes; /* JSON_UNKNOWN: exact, nothing is sampled */
+	uint64_t lua_sampled_bytes; /* between samples of Lua's stacks; JSON_UNKNOWN: there are none, or all are exact */
 	uint64_t lost[HR_LOST_COUNT];
 	uint64_t unknown_frees;
 	uint64_t unwind_compared, unwind_differences; /* JSON_UNKNOWN: not compared */

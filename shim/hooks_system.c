@@ -69,6 +69,8 @@ static void book_map(struct call c, const uintptr_t *frame, uintptr_t at, size_t
 		request.kind = HR_MAPPING_DIRECT;
 		request.domain = DOMAIN_MMAP;
 		request.site = hr_site(c.t, hr_unwind(c.t, frame), DOMAIN_MMAP);
+		if (hr_lua_stacks && !hr_lua_inside) /* inside, it may be LuaJIT's allocator that asks */
+			request.site = hr_lua_site(c.t, frame, request.site);
 		hr_lua_inside_mapped(c.t, caller, at, length);
 	}
 	hr_maps_add(c.t, request);

@@ -280,7 +280,7 @@ uint32_t hr_lua_site(struct thread *t, const uintptr_t *frame, uint32_t site)
 	if (unlikely(hr_lua_inside))
 		hr_lua_inside_look(t);
 	uint32_t node = hr_site_node(site), spliced = spliced_node(t, frame, node);
-	return likely(spliced == node) ? site : hr_site(t, spliced, DOMAIN_ALLOCATOR);
+	return likely(spliced == node) ? site : hr_site(t, spliced, hr_site_domain(site));
 }
 
 /* ---- start ------------------------------------------------------------------------------------ */

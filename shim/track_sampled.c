@@ -15,6 +15,8 @@ uint32_t hr_sampled_site(struct thread *t, const uintptr_t *frame, size_t size)
 		return hr_site(t, HR_ROOT_NOT_SAMPLED, DOMAIN_ALLOCATOR);
 	t->sample_left = hr_sample_next(&t->random, hr_config.sample_bytes); /* a Poisson process has no memory */
 	uint32_t site = hr_unwind_site(t, frame);
+	if (unlikely(hr_lua_stacks))
+		site = hr_lua_site(t, frame, site);
 	hr_site_row(site)->flags |= HR_SITE_ESTIMATED;
 	return site;
 }
