@@ -3,29 +3,51 @@
 import glob
 import os
 import shutil
+import subprocess
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 HEAPRAY = os.path.join(ROOT, "build", "heapray")
 
+BARE, EXACT, SAMPLED = "bare", "heapray", "heapray --sample 512K"
+HEAPTRACK = "heaptrack --raw"
+NGINX_ARMS = [BARE, EXACT, SAMPLED, HEAPTRACK]
+
+LIMIT = 25 # seconds a run may take
+LIMIT_OF_THE_SLOWEST = 5 # microseconds to tens of them for each event: no use in waiting for these
+
 
 class Arm:
-    """name; base: the arm whose figures it is set against (its own allocator, unwatched); command(argv, scratch)."""
+    """name; command(argv, scratch): how to start it; limit: see above; missing: why it cannot be run, or None."""
 
-    def __init__(self, name, base, command, there=True):
-        self.name, self.base, self.command, self.there = name, base, command, there
+    def __init__(self, name, command, missing=None, limit=LIMIT):
+        self.name, self.command, self.missing, self.limit = name, command, missing, limit
 
 
 def preload(library, **environment):
     def command(argv, scratch):
-        settings = [f"{key}={value.replace('@', scratch)}" for key, value in environment.items()]
+        settings = [f"{key}={value.replace('@', scratch.path)}" for key, value in environment.items()]
         return ["env", f"LD_PRELOAD={library}", *settings, *argv]
     return command
 
 
 def heapray(*options):
     def command(argv, scratch):
-        return [HEAPRAY, "run", "--dir", os.path.join(scratch, "memory"), *options, "--", *argv]
+        return [HEAPRAY, "run", "--dir", scratch.memory, *options, "--", *argv]
     return command
+
+
+def not_there(library):
+    # Loading an allocator into this process to see whether it is there would be asking for trouble.
+    return None if glob.glob(f"/usr/lib/*/{library}") else f"there is no {library}"
+
+
+def no_jemalloc_prof():
+    """jemalloc may have been built without its profiler: then it complains of the option."""
+    if not_there("libjemalloc.so.2"):
+        return not_there("libjemalloc.so.2")
+    environment = {**os.environ, "LD_PRELOAD": "libjemalloc.so.2", "MALLOC_CONF": "prof:true,prof_active:false"}
+    said = subprocess.run(["true"], env=environment, capture_output=True, text=True, check=False).stderr
+    return "this jemalloc was built without its profiler" if "nvalid conf" in said else None
 
 
 def jemalloc_prof(sample):
@@ -33,19 +55,22 @@ def jemalloc_prof(sample):
     return preload("libjemalloc.so.2", MALLOC_CONF=conf)
 
 
+def heaptrack(argv, scratch):
+    """--raw is the cheaper way: without it a second process works out the stacks meanwhile."""
+    return ["heaptrack", "--raw", "-o", scratch.path + "/heaptrack", *argv]
+
+
 def all_arms():
-    # Loading an allocator into this process to see whether it is there would be asking for trouble.
-    jemalloc, tcmalloc = (glob.glob(f"/usr/lib/*/{name}") for name in ("libjemalloc.so.2", "libtcmalloc.so.4"))
-    arms = [
-        Arm("bare", None, lambda argv, scratch: argv),
-        Arm("heapray", "bare", heapray()),
-        Arm("heapray --sample 512K", "bare", heapray("--sample", "512K")),
-        Arm("heaptrack", "bare", lambda argv, scratch: ["heaptrack", "-o", scratch + "/heaptrack", *argv],
-            shutil.which("heaptrack")),
-        Arm("jemalloc", None, preload("libjemalloc.so.2"), jemalloc),
-        Arm("jemalloc prof, every byte", "jemalloc", jemalloc_prof(0), jemalloc),
-        Arm("jemalloc prof, 512K", "jemalloc", jemalloc_prof(19), jemalloc),
-        Arm("tcmalloc", None, preload("libtcmalloc.so.4"), tcmalloc),
-        Arm("gperftools HEAPPROFILE", "tcmalloc", preload("libtcmalloc.so.4", HEAPPROFILE="@/gperf"), tcmalloc),
+    no_prof, no_jemalloc, no_tcmalloc = no_jemalloc_prof(), not_there("libjemalloc.so.2"), not_there("libtcmalloc.so.4")
+    return [
+        Arm(BARE, lambda argv, scratch: argv),
+        Arm(EXACT, heapray()),
+        Arm(SAMPLED, heapray("--sample", "512K")),
+        Arm(HEAPTRACK, heaptrack, None if shutil.which("heaptrack") else "there is no heaptrack"),
+        Arm("jemalloc", preload("libjemalloc.so.2"), no_jemalloc),
+        Arm("jemalloc, lg_prof_sample:19", jemalloc_prof(19), no_prof),
+        Arm("jemalloc, lg_prof_sample:0", jemalloc_prof(0), no_prof, LIMIT_OF_THE_SLOWEST),
+        Arm("tcmalloc", preload("libtcmalloc.so.4"), no_tcmalloc),
+        Arm("tcmalloc, HEAPPROFILE", preload("libtcmalloc.so.4", HEAPPROFILE="@/gperf"), no_tcmalloc,
+            LIMIT_OF_THE_SLOWEST),
     ]
-    return [arm for arm in arms if arm.there]

@@ -1,40 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * churn.c EVENTS DEPTH - a million live blocks; then EVENTS times one of them, at random, is freed and another
- * allocated in its place: caches miss, in the allocator and in whoever watches it.
+ * churn.c PAIRS DEPTH - a million live blocks of 16 to 143 bytes; then one of them at random is freed and another
+ * allocated in its place, again and again: caches miss, in the allocator and in whoever watches it. PAIRS counts the
+ * first million, too.
  */
-#include <stdint.h>
-#include <stdlib.h>
+#include "bench.h"
 
 #define LIVE 1000000u
-static void *blocks[LIVE];
+static char *blocks[LIVE];
+static unsigned long pairs, done;
+static double end;
 
-static void loop(unsigned long events)
+static void fill(unsigned at, size_t size)
 {
-	uint64_t x = 88172645463325252ull;
-	for (unsigned long i = 0; i < LIVE; i++)
-		blocks[i] = malloc(16 + i % 112);
-	for (unsigned long i = 0; i < events; i++) {
-		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-		const unsigned at = (unsigned)((x >> 32) * LIVE >> 32);
-		free(blocks[at]);
-		*(char *)(blocks[at] = malloc(16 + (x & 127))) = 1;
-	}
+	char *p = blocks[at] = malloc(size);
+	p[0] = p[size - 1] = 1;
 }
 
-static int deeper(int left, unsigned long n)
+static void loop(void *unused)
 {
-	volatile int here = left;
-	if (left > 1)
-		return deeper(left - 1, n) + here;
-	loop(n);
-	return here;
+	uint64_t x = 1;
+	for (; done < pairs; done++) {
+		if (done % LOOK == 0 && seconds_now() > end)
+			break;
+		const unsigned at = done < LIVE ? (unsigned)done : (unsigned)((uint64_t)next_number(&x) * LIVE >> 32);
+		free(blocks[at]);
+		fill(at, 16 + (next_number(&x) & 127));
+	}
 }
 
 int main(int argc, char **argv)
 {
 	if (argc < 3)
 		return 2;
-	deeper(atoi(argv[2]), strtoul(argv[1], NULL, 10));
+	pairs = strtoul(argv[1], NULL, 10);
+	end = seconds_now() + seconds_given();
+	descend(atoi(argv[2]), loop, NULL);
+	printf("pairs %lu\n", done);
 	return 0;
 }

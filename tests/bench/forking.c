@@ -3,120 +3,148 @@
  * forking.c [ROUNDS] - what fork costs a program with 10,000 sites and a million live blocks. Prints medians in
  * microseconds, a name and a figure a line:
  *
- *   fork            of the call, in the parent
- *   exec            from the call until a child that execs at once is gone
- *   child_begins    from the call to the child's first instruction after it
- *   child_malloc    the child's first malloc and free
- *   copying         in the parent after a fork with the child still there: 100,000 frees and mallocs of random blocks
- *   not_copying     the same without a fork
+ *   fork          of the call, in the parent
+ *   until_exec    from the call until a child that execs at once has done so (a pipe closes then)
+ *   child_first   from the call until the child has its first block
+ *   copying       the parent, the child still there: 100,000 frees and mallocs at random, pages copied on write
+ *   not_copying   the same without a child
  */
+#include "bench.h"
+#include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LIVE 1000000u
-#define SITES 10000u
+#define MAX_ROUNDS 64
 
-#include "../programs/callsites.h"
+/* 100 functions that each allocate, and 100 that call one of them: 10,000 stacks. Each has a frame of its own, or the
+ * compiler would make one of them. */
+#define TEN(make, n) make(n##0) make(n##1) make(n##2) make(n##3) make(n##4) \
+	make(n##5) make(n##6) make(n##7) make(n##8) make(n##9)
+#define HUNDRED(make) TEN(make, 0) TEN(make, 1) TEN(make, 2) TEN(make, 3) TEN(make, 4) \
+	TEN(make, 5) TEN(make, 6) TEN(make, 7) TEN(make, 8) TEN(make, 9)
+#define NAME_INNER(n) inner_##n,
+#define NAME_OUTER(n) outer_##n,
+#define INNER(n) \
+	static char *inner_##n(void) \
+	{ \
+		volatile char frame[8 + __COUNTER__]; \
+		frame[0] = 0; \
+		return (char *)malloc(32) + frame[0]; \
+	}
+#define OUTER(n) \
+	static char *outer_##n(unsigned i) \
+	{ \
+		volatile char frame[8 + __COUNTER__]; \
+		frame[0] = 0; \
+		return inner[i]() + frame[0]; \
+	}
+HUNDRED(INNER)
+static char *(*const inner[])(void) = {HUNDRED(NAME_INNER)};
+HUNDRED(OUTER)
+static char *(*const outer[])(unsigned) = {HUNDRED(NAME_OUTER)};
 
-void *allocate_here(size_t n) { return malloc(n); }
+static char *blocks[LIVE];
+static double *shared; /* where a child leaves the time */
 
-static void *blocks[LIVE];
-static uint64_t *shared; /* where a child leaves its figures */
-
-static uint64_t now(void)
+static char *allocate(unsigned i)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
-/* One of SITES stacks: a call site, by one of three ways there. */
-static void *way_a(unsigned i, size_t n) { return call_from(i, n); }
-static void *way_b(unsigned i, size_t n) { return call_from(i, n); }
-static void *way_c(unsigned i, size_t n) { return call_from(i, n); }
-static void *at_site(unsigned site, size_t n)
-{
-	static void *(*const ways[])(unsigned, size_t) = {way_a, way_b, way_c};
-	return ways[site / call_count % 3](site % call_count, n);
+	return outer[i % 100](i / 100 % 100);
 }
 
 static void touch(void)
 {
-	static uint64_t x = 88172645463325252ull;
-	for (int i = 0; i < 100000; i++) {
-		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-		const unsigned at = (unsigned)((x >> 32) * LIVE >> 32);
+	static uint64_t x = 1;
+	for (unsigned i = 0; i < 100000; i++) {
+		const unsigned at = (unsigned)((uint64_t)next_number(&x) * LIVE >> 32);
 		free(blocks[at]);
-		blocks[at] = at_site((unsigned)i % SITES, 32);
+		blocks[at] = allocate(i);
 	}
+}
+
+static double touching(void)
+{
+	const double before = seconds_now();
+	touch();
+	return seconds_now() - before;
+}
+
+/* A child that allocates and stays; the parent works on meanwhile. */
+static void with_child(double *in_fork, double *first, double *copying)
+{
+	*(volatile double *)shared = 0;
+	const double before = seconds_now();
+	const pid_t pid = fork();
+	if (pid == 0) {
+		*(volatile char *)malloc(100) = 1;
+		*(volatile double *)shared = seconds_now();
+		pause();
+		_exit(0);
+	}
+	*in_fork = seconds_now() - before;
+	while (*(volatile double *)shared == 0)
+		usleep(100);
+	*first = *shared - before;
+	*copying = touching();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static double until_exec(void)
+{
+	int ends[2];
+	char byte;
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		exit(1);
+	const double before = seconds_now();
+	const pid_t pid = fork();
+	if (pid == 0) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(1);
+	}
+	close(ends[1]);
+	const ssize_t got = read(ends[0], &byte, 1);
+	const double took = seconds_now() - before;
+	close(ends[0]);
+	waitpid(pid, NULL, 0);
+	if (got != 0)
+		exit(1);
+	return took;
 }
 
 static int ascending(const void *a, const void *b)
 {
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const double x = *(const double *)a, y = *(const double *)b;
 	return (x > y) - (x < y);
 }
 
-static void median(const char *name, uint64_t *ns, int n)
+static void median(const char *name, double *seconds, int n)
 {
-	qsort(ns, (size_t)n, sizeof *ns, ascending);
-	printf("%s %.1f\n", name, (double)ns[n / 2] / 1000);
+	qsort(seconds, (size_t)n, sizeof *seconds, ascending);
+	printf("%s %.1f\n", name, seconds[n / 2] * 1e6);
 }
 
 int main(int argc, char **argv)
 {
-	const int rounds = argc > 1 ? atoi(argv[1]) : 15;
-	uint64_t in_fork[64], exec[64], begins[64], first[64], copying[64], apart[64];
+	const int asked = argc > 1 ? atoi(argv[1]) : 15;
+	const int rounds = asked < 1 || asked > MAX_ROUNDS ? MAX_ROUNDS : asked;
+	double in_fork[MAX_ROUNDS], exec[MAX_ROUNDS], first[MAX_ROUNDS], copying[MAX_ROUNDS], apart[MAX_ROUNDS];
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return 1;
 	for (unsigned i = 0; i < LIVE; i++)
-		blocks[i] = at_site(i % SITES, 32);
+		blocks[i] = allocate(i);
 	touch();
-	for (int r = 0; r < rounds && r < 64; r++) {
-		uint64_t before = now();
-		touch();
-		apart[r] = now() - before;
-
-		before = now();
-		pid_t pid = fork();
-		if (pid == 0) {
-			shared[0] = now();
-			free(malloc(100));
-			shared[1] = now();
-			pause();
-			_exit(0);
-		}
-		in_fork[r] = now() - before;
-		while (!*(volatile uint64_t *)&shared[1])
-			usleep(1000);
-		begins[r] = shared[0] - before;
-		first[r] = shared[1] - shared[0];
-		before = now();
-		touch();
-		copying[r] = now() - before;
-		kill(pid, 9);
-		waitpid(pid, NULL, 0);
-		memset(shared, 0, 4096);
-
-		before = now();
-		pid = fork();
-		if (pid == 0) {
-			execl("/bin/true", "true", (char *)NULL);
-			_exit(1);
-		}
-		waitpid(pid, NULL, 0);
-		exec[r] = now() - before;
+	for (int r = 0; r < rounds; r++) {
+		apart[r] = touching();
+		with_child(&in_fork[r], &first[r], &copying[r]);
+		exec[r] = until_exec();
 	}
 	median("fork", in_fork, rounds);
-	median("exec", exec, rounds);
-	median("child_begins", begins, rounds);
-	median("child_malloc", first, rounds);
+	median("until_exec", exec, rounds);
+	median("child_first", first, rounds);
 	median("copying", copying, rounds);
 	median("not_copying", apart, rounds);
 	return 0;

@@ -2,19 +2,20 @@
 """What is run: programs that only allocate, and real ones on fixed inputs."""
 import glob
 import os
-import subprocess
 import socket
+import subprocess
 import time
 
+import arms
 from arms import ROOT
-
-BENCH = os.path.join(ROOT, "build", "tests", "bench")
+from measure import BENCH
 
 
 class Workload:
     """
-    name; command(directory): its argv, inputs made in the directory; arms: names, None for all; drive(port): a client
-    that runs while the program, a server on that port, is measured; prints: it prints figures, `name value` a line.
+    name; command(directory, port): its argv, inputs made in the directory; arms: names, None for all; drive(port): a
+    client that runs while the program, a server on that port, is measured; prints: it prints figures of its own,
+    `name value` a line, in microseconds.
     """
 
     def __init__(self, name, command, arms=None, drive=None, prints=False, environment=None):
@@ -37,7 +38,7 @@ def script(interpreter, name, text):
 
 LUA = """
 local n = 0
-for round = 1, 40 do
+for round = 1, 20 do
 	local t = {}
 	for i = 1, 20000 do t[i] = { name = "item " .. i, value = i, tags = { "a", "b", i } } end
 	for i = 1, 20000 do n = n + #t[i].name end
@@ -48,7 +49,7 @@ print(n)
 PYTHON = """
 import json
 data = [{"id": i, "name": "n%d" % i, "tags": [str(j) for j in range(i % 9)], "at": i / 7} for i in range(20000)]
-for _ in range(8):
+for _ in range(5):
     data = json.loads(json.dumps(data))
 print(len(data))
 """
@@ -65,14 +66,16 @@ select a.b, count(*) from t a join t b on a.b = b.b group by a.b order by 2 desc
 
 
 def compiler(directory, port):
-    """cc1, the compiler proper, on the largest source file here, preprocessed."""
-    sources = glob.glob(os.path.join(ROOT, "report", "*.c")) + glob.glob(os.path.join(ROOT, "shim", "*.c"))
-    largest = max(sources, key=os.path.getsize)
-    unit = os.path.join(directory, "unit.i")
-    subprocess.run(["gcc", "-E", "-std=gnu11", "-D_GNU_SOURCE", '-DHEAPRAY_VERSION=""', "-I" + ROOT + "/include",
-                    "-I" + ROOT + "/report", "-I" + ROOT + "/shim", "-o", unit, largest], check=True)
+    """cc1, the compiler proper, on the source file here that is the largest once preprocessed."""
+    units = []
+    for source in glob.glob(os.path.join(ROOT, "report", "*.c")) + glob.glob(os.path.join(ROOT, "shim", "*.c")):
+        unit = os.path.join(directory, os.path.basename(os.path.dirname(source)) + "_" + os.path.basename(source)[:-2] + ".i")
+        subprocess.run(["gcc", "-E", "-std=gnu11", "-D_GNU_SOURCE", '-DHEAPRAY_VERSION=""', "-I" + ROOT + "/include",
+                        "-I" + os.path.dirname(source), "-o", unit, source], check=True)
+        units.append(unit)
+    largest = max(units, key=os.path.getsize)
     cc1 = subprocess.run(["gcc", "-print-prog-name=cc1"], check=True, capture_output=True, text=True).stdout.strip()
-    return [cc1, "-quiet", "-fpreprocessed", "-std=gnu11", "-O3", "-g", unit, "-o", "/dev/null"]
+    return [cc1, "-quiet", "-fpreprocessed", "-std=gnu11", "-O2", "-g", largest, "-o", "/dev/null"]
 
 
 def redis(directory, port):
@@ -83,30 +86,37 @@ def redis(directory, port):
 def drive_redis(port):
     """A fixed number of commands; returns figures. The server is told to end."""
     began = time.monotonic()
-    subprocess.run(["redis-benchmark", "-p", str(port), "-n", "100000", "-c", "20", "-q", "-r", "20000", "-d", "100",
-                    "-t", "set,get,lpush,hset,sadd"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["redis-benchmark", "-p", str(port), "-n", "100000", "-c", "20", "-P", "16", "-q", "-r", "20000",
+                    "-d", "100", "-t", "set,lpush,hset,sadd"], check=True, timeout=60,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     took = time.monotonic() - began
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"SHUTDOWN NOSAVE\r\n")
         connection.recv(100)
-    return {"requests a second": 500000 / took}
+    return {"wall_s": took, "requests_per_second": 400000 / took}
 
 
-ONLY_US = ["bare", "heapray"]
+TIGHT, PAIR, TWO = "malloc+free, 20 deep, one size, 30 M pairs", "malloc+free, 20 deep, 30 M pairs", \
+    "two threads, own blocks, 20 deep, 30 M pairs"
+LUA_NAME, PYTHON_NAME, SQLITE, CC1 = "lua5.4 tables", "python3 json", "sqlite3", "cc1 -O2"
+FORK, START = "fork with 10,000 sites and a million live blocks", "start-up of true"
+OUR_ARMS = [arms.BARE, arms.EXACT, arms.SAMPLED]
 ALL = [
-    Workload("malloc+free, 5 deep, 10 M pairs", program("pair", 10_000_000, 5)),
-    Workload("malloc+free, 20 deep, 30 M pairs", program("pair", 30_000_000, 20)),
-    Workload("malloc+free, 60 deep, 10 M pairs", program("pair", 10_000_000, 60)),
-    Workload("a million live blocks at random, 5 deep, 5 M pairs", program("churn", 5_000_000, 5)),
-    Workload("a million live blocks at random, 20 deep, 5 M pairs", program("churn", 5_000_000, 20)),
-    Workload("a million live blocks at random, 60 deep, 5 M pairs", program("churn", 5_000_000, 60)),
-    Workload("two threads, own blocks, 20 deep, 30 M pairs", program("pair", 30_000_000, 20, 2)),
-    Workload("two threads, one frees the other's, 20 deep, 5 M pairs", program("handover", 5_000_000, 20)),
-    Workload("lua5.4 tables", script(["lua5.4"], "tables.lua", LUA)),
-    Workload("python3 json", script(["/usr/bin/python3"], "json_loop.py", PYTHON), environment={"PYTHONMALLOC": "malloc"}),
-    Workload("sqlite3", script(["sqlite3", ":memory:", "-init"], "script.sql", SQL)),
-    Workload("cc1", compiler),
+    Workload(TIGHT, program("pair", 30_000_000, 20, "fixed")),
+    Workload("malloc+free, 5 deep, 10 M pairs", program("pair", 10_000_000, 5, "varied")),
+    Workload(PAIR, program("pair", 30_000_000, 20, "varied")),
+    Workload("malloc+free, 60 deep, 10 M pairs", program("pair", 10_000_000, 60, "varied")),
+    Workload("a million live blocks at random, 5 deep, 2 M pairs", program("churn", 2_000_000, 5)),
+    Workload("a million live blocks at random, 20 deep, 2 M pairs", program("churn", 2_000_000, 20)),
+    Workload("a million live blocks at random, 60 deep, 2 M pairs", program("churn", 2_000_000, 60)),
+    Workload(TWO, program("pair", 30_000_000, 20, "varied", 2)),
+    Workload("two threads, one frees the other's, 20 deep, 3 M pairs", program("handover", 3_000_000, 20)),
+    Workload(LUA_NAME, script(["lua5.4"], "tables.lua", LUA)),
+    Workload(PYTHON_NAME, script(["/usr/bin/python3"], "json_loop.py", PYTHON), environment={"PYTHONMALLOC": "malloc"}),
+    Workload(SQLITE, script(["sqlite3", ":memory:", "-init"], "script.sql", SQL)),
+    Workload(CC1, compiler),
     Workload("redis-server under redis-benchmark", redis, drive=drive_redis),
-    Workload("fork with 10,000 sites and a million blocks", program("forking"), arms=ONLY_US, prints=True),
-    Workload("start-up of true", program("starts", 300, "/bin/true"), arms=ONLY_US, prints=True),
+    Workload(FORK, program("forking"), arms=OUR_ARMS, prints=True),
+    Workload(START, program("starts", 300, "/bin/true"), arms=OUR_ARMS + ["jemalloc", "jemalloc, lg_prof_sample:19"],
+             prints=True),
 ]
