@@ -89,7 +89,7 @@ static struct place *places_of(const struct samples *s, size_t first, size_t *co
 
 /* ---- collected heaps ----------------------------------------------------------------------- */
 
-#define COLLECTION 0.03 /* of a heap, lost from one reading to the next */
+#define COLLECTION 0.1 /* of a heap: a fall by so much, and a rise by half of it after, have a collection between them */
 
 static bool is_collected(const char *domain)
 {
@@ -103,14 +103,29 @@ struct span {
 	bool collected;
 };
 
-/* The end of the last fall before `before`: the reading after a collection. 0: none was seen. */
-static size_t collection_before(const double *total, size_t first, size_t before)
+/* The lowest readings between a fall and a rise: the last one and the one before; 0 when there are not as many. */
+static void last_collections(const double *total, size_t first, size_t count, size_t *last, size_t *before)
 {
-	for (size_t at = before; at-- > first + 1;) {
-		if (total[at] < (1 - COLLECTION) * total[at - 1])
-			return at;
+	size_t high = first, low = first;
+	bool falling = false;
+
+	*last = *before = 0;
+	/* A fall that still goes on at the end is not over: it says nothing. */
+	for (size_t at = first + 1; at < count; at++) {
+		if (falling && total[at] > (1 + COLLECTION / 2) * total[low]) {
+			*before = *last;
+			*last = low;
+			falling = false;
+			high = at;
+		} else if (falling && total[at] < total[low]) {
+			low = at;
+		} else if (!falling && total[at] > total[high]) {
+			high = at;
+		} else if (!falling && total[at] < (1 - COLLECTION) * total[high]) {
+			falling = true;
+			low = at;
+		}
 	}
-	return 0;
 }
 
 /*
@@ -121,16 +136,14 @@ static struct span span_of(const struct samples *s, size_t first, uint32_t domai
 {
 	struct span span = {.first = first, .last = s->count - 1, .known = s->count - 1, .collected = is_collected(s->model->domains[domain])};
 	double total[SAMPLES_MOST] = {0};
+	size_t last = 0, before = 0;
 
 	for (size_t i = 1; i < s->series_count && span.collected; i++) {
 		for (size_t at = first; at < s->count && s->series[i]->domain == domain; at++)
 			total[at] += s->series[i]->live[at];
 	}
-	const size_t last = span.collected ? collection_before(total, first, s->count) : 0;
-	size_t before = last;
-	while (before > first + 1 && total[before - 1] > total[before]) /* up the fall that ended there */
-		before--;
-	before = last ? collection_before(total, first, before) : 0;
+	if (span.collected)
+		last_collections(total, first, s->count, &last, &before);
 	if (last >= first + TREND_FEWEST)
 		span.last = span.known = last;
 	if (before >= first + TREND_FEWEST)
