@@ -164,6 +164,7 @@ struct thread {
 	int tid;
 	uint32_t row;                    /* in the threads section */
 	uint16_t stripe;
+	bool own_stripe;                 /* no other thread counts there */
 	uint32_t until_tick;             /* events until the clock is looked at */
 	uint64_t events;
 	int64_t slack;                   /* change of the total not yet told */
@@ -346,7 +347,8 @@ void hr_nodes_republish(void);
 /* ---- sites.c: rows of counters, totals, the peak ---------------------------------------------- */
 
 #define SITES_MAX (1u << 19)
-#define STRIPES 4
+#define STRIPES 8     /* rows a site may have */
+#define OWN_STRIPES 4 /* of these, the first threads have one each to themselves */
 void hr_sites_start(void);
 /* The row of a stack in a domain for this thread. Never fails: row 0 is <tables full> of the allocator. */
 uint32_t hr_site(struct thread *t, uint32_t node, uint32_t domain);

@@ -3,8 +3,10 @@
  * sites.c - rows of counters, the total, and what was live at the peak.
  *
  * A site is a stack in a domain. Its row, in the segment, counts {allocated, freed} x {bytes, count};
- * live is the difference. Threads are spread over up to four rows a site (stripes), so that two threads
- * on one hot stack do not share a cache line; the reader sums them.
+ * live is the difference. Threads are spread over up to eight rows a site (stripes), so that two threads
+ * on one hot stack do not share a cache line; the reader sums them. Each thread counts in its own stripe, a
+ * free too: a row alone may then fall below zero. The first four threads have a stripe to themselves, where
+ * plain adds will do; all others share the rest, with atomic ones.
  *
  * The peak. The highest total is recorded when the total is about to fall from it, not while it rises;
  * then peak_epoch goes up. Before a row changes, if its epoch is not the current one, what it holds is
@@ -209,20 +211,42 @@ static inline void row_changes(struct hr_site *row)
 	__atomic_store_n(&row->peak_epoch, epoch, __ATOMIC_RELEASE);
 }
 
+/* Adds to two counters of a row of the thread's own stripe. */
+static inline void row_add(const struct thread *t, uint64_t *bytes_counter, uint64_t bytes, uint64_t *counter)
+{
+	if (likely(t->own_stripe || __libc_single_threaded)) {
+		*bytes_counter += bytes;
+		*counter += 1;
+	} else {
+		__atomic_fetch_add(bytes_counter, bytes, __ATOMIC_RELAXED);
+		__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+	}
+}
+
+/* The row of the same site in the thread's stripe: blocks are freed by other threads, too. */
+static inline uint32_t mine(struct thread *t, uint32_t site)
+{
+	if (likely(__libc_single_threaded || sites[site].stripe == t->stripe))
+		return site;
+	return hr_site(t, sites[site].node, sites[site].domain);
+}
+
+static inline void row_allocated(const struct thread *t, struct hr_site *row, uint64_t bytes)
+{
+	row_changes(row);
+	row_add(t, &row->allocated_bytes, bytes, &row->allocated_count);
+}
+
 void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes)
 {
-	struct hr_site *row = &rows[site];
-	row_changes(row);
-	count_add(&row->allocated_bytes, bytes);
-	count_add(&row->allocated_count, 1);
+	row_allocated(t, &rows[mine(t, site)], bytes);
 	total_changes(t, (int64_t)bytes);
 }
 
-static inline void row_freed(struct hr_site *row, uint64_t bytes, bool inherited)
+static inline void row_freed(const struct thread *t, struct hr_site *row, uint64_t bytes, bool inherited)
 {
 	row_changes(row);
-	count_add(&row->freed_bytes, bytes);
-	count_add(&row->freed_count, 1);
+	row_add(t, &row->freed_bytes, bytes, &row->freed_count);
 	if (unlikely(inherited)) {
 		count_add(&row->inherited_freed_bytes, bytes);
 		count_add(&row->inherited_freed_count, 1);
@@ -231,16 +255,16 @@ static inline void row_freed(struct hr_site *row, uint64_t bytes, bool inherited
 
 void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited)
 {
-	struct hr_site *row = &rows[site];
+	struct hr_site *row = &rows[mine(t, site)];
 	total_changes(t, -(int64_t)bytes); /* first: the peak is recorded before the row changes */
-	row_freed(row, bytes, inherited);
+	row_freed(t, row, bytes, inherited);
 	if (temporary)
 		count_add(&row->temporary_count, 1);
 }
 
 void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes)
 {
-	struct hr_site *row = &rows[site];
+	struct hr_site *row = &rows[mine(t, site)];
 	total_changes(t, -(int64_t)bytes);
 	row_changes(row);
 	count_add(&row->freed_bytes, bytes);
@@ -249,11 +273,8 @@ void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes)
 void hr_site_resized(struct thread *t, uint32_t old_site, uint64_t old, bool inherited, uint32_t site, uint64_t bytes)
 {
 	total_changes(t, (int64_t)bytes - (int64_t)old);
-	row_freed(&rows[old_site], old, inherited);
-	struct hr_site *row = &rows[site];
-	row_changes(row);
-	count_add(&row->allocated_bytes, bytes);
-	count_add(&row->allocated_count, 1);
+	row_freed(t, &rows[mine(t, old_site)], old, inherited);
+	row_allocated(t, &rows[mine(t, site)], bytes);
 }
 
 /* ---- start, fork ------------------------------------------------------------------------------ */

@@ -87,7 +87,8 @@ static struct thread *find_block(uintptr_t pointer)
 		return NULL;
 	hr_memory_touched(2 * SYS_PAGE);
 	t->row = used;
-	t->stripe = (uint16_t)(used % STRIPES);
+	t->own_stripe = used < OWN_STRIPES;
+	t->stripe = (uint16_t)(t->own_stripe ? used : OWN_STRIPES + used % (STRIPES - OWN_STRIPES));
 	t->random = 0x9e3779b97f4a7c15ull * (used + 1) ^ (uint64_t)pid << 32 ^ sys_realtime_ns();
 	blocks[used] = t;
 	atomic_store(&blocks_used, used + 1);
