@@ -44,11 +44,12 @@ static const char *median_key(const struct json *arm, size_t figure)
 #define STEPS 4
 static const struct {
 	const char *key, *label, *css;
+	bool bare; /* as in the table */
 } steps[STEPS] = {
-	{"peak_requested_bytes", "requested", "w-requested"},
-	{"peak_usable_bytes", "usable", "w-usable"},
-	{"peak_held_bytes", "held", "w-held"},
-	{"peak_resident_bytes", "resident", "w-resident"},
+	{"peak_requested_bytes", "requested", "w-requested", false},
+	{"peak_usable_bytes", "usable", "w-usable", false},
+	{"peak_held_bytes", "held", "w-held", false},
+	{"peak_resident_bytes", "resident", "w-resident", true},
 };
 
 bool picture_compare(const struct page *page, FILE *out, bool alone)
@@ -60,8 +61,9 @@ bool picture_compare(const struct page *page, FILE *out, bool alone)
 	size_t count = 0;
 
 	for (size_t i = 0; i < arms; i++) {
-		const struct json *arm = json_at(arms_of(page), i), *median = json_get(arm, "median");
+		const struct json *arm = json_at(arms_of(page), i);
 		for (size_t k = 0; k < STEPS; k++) {
+			const struct json *median = json_get(arm, steps[k].bare && !json_is_unknown(json_get(arm, "bare_median")) ? "bare_median" : "median");
 			const int64_t value = json_to_integer(json_get(median, steps[k].key));
 			if (json_is_unknown(json_get(median, steps[k].key)))
 				continue;
@@ -156,7 +158,7 @@ static void draw_sizes(const struct json *arm, FILE *out)
 	}
 	if (count == 0)
 		return;
-	fputs("<details class=\"card\"><summary>Blocks by size: ", out);
+	fputs("<details class=\"card narrow\"><summary>Blocks by size: ", out);
 	markup_text(out, json_to_string(json_get(arm, "allocator")));
 	fputs("</summary>\n", out);
 	svg_bars(out, false, "Live bytes at the peak by the size of their blocks", false, bars, count);
@@ -246,7 +248,7 @@ void section_compare(const struct page *page, FILE *out)
 		fputs("</p>\n", out);
 	}
 	table(page, out);
-	fputs("<div class=\"card\"><h3>At the peak</h3>\n", out);
+	fputs("<div class=\"card narrow\"><h3>At the peak</h3>\n", out);
 	picture_compare(page, out, false);
 	fputs("</div>\n", out);
 	draw_time(page, "resident_bytes", "Resident memory over time", out);

@@ -68,6 +68,14 @@ static void draw(FILE *out, const struct svg_line *line, const double *seconds, 
 	fputs("</title></path>\n", out);
 }
 
+/* The last value that is known: lines may end before others. */
+static const char *last_of(const struct svg_line *line, size_t points)
+{
+	while (points > 0 && line->values[points - 1] == UINT64_MAX)
+		points--;
+	return points > 0 ? text_bytes(line->values[points - 1]) : "";
+}
+
 /* In a page it is text below, which wraps. */
 static void legend_below(FILE *out, const struct svg_line *lines, size_t count, size_t points)
 {
@@ -75,9 +83,7 @@ static void legend_below(FILE *out, const struct svg_line *lines, size_t count, 
 	for (size_t i = 0; i < count; i++) {
 		fprintf(out, "<span><i class=\"key %s\"></i>", lines[i].css);
 		markup_short(out, lines[i].label, 40);
-		if (lines[i].values[points - 1] != UINT64_MAX)
-			fprintf(out, " %s", text_bytes(lines[i].values[points - 1]));
-		fputs("</span> ", out);
+		fprintf(out, " %s</span> ", last_of(&lines[i], points));
 	}
 	fputs("</p>\n", out);
 }
@@ -89,9 +95,7 @@ static void legend_inside(FILE *out, const struct svg_line *lines, size_t count,
 		fprintf(out, "<svg x=\"%.2f%%\" y=\"%.0f\" width=\"%.2f%%\" height=\"%.0f\"><rect class=\"%s\" x=\"0\" y=\"8\" width=\"14\" height=\"4\"/>"
 			"<text x=\"20\" y=\"15\">", x, y, 100.0 / PER_LINE - 1, LEGEND, lines[i].css);
 		markup_short(out, lines[i].label, 24);
-		if (lines[i].values[points - 1] != UINT64_MAX)
-			fprintf(out, "<tspan class=\"soft\"> %s</tspan>", text_bytes(lines[i].values[points - 1]));
-		fputs("</text></svg>\n", out);
+		fprintf(out, "<tspan class=\"soft\"> %s</tspan></text></svg>\n", last_of(&lines[i], points));
 	}
 }
 
