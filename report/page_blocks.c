@@ -189,8 +189,14 @@ bool picture_heap(const struct page *page, FILE *out, bool alone)
 		return false;
 	char *name = xasprintf("The heap of %s %" PRId64 " in the order of its addresses, blocks by owner", json_to_string(json_get(best, "role")),
 		json_to_integer(json_get(best, "pid")));
-	svg_open(out, alone, name, ROW_HEIGHT * rows_of(best));
+	const struct json *owners = json_get(page->heap, "owners");
+	const size_t count = at_most(json_length(owners), HEAP_OWNERS);
+	struct svg_part keys[HEAP_OWNERS];
+	for (size_t i = 0; i < count; i++)
+		keys[i] = (struct svg_part){json_to_string(json_get(json_at(owners, i), "name")), i + 1 == count ? "p9" : page_color(i), 0};
+	svg_open(out, alone, name, ROW_HEIGHT * rows_of(best) + 12 + SVG_KEY_HEIGHT(count));
 	draw_layer(page->heap, best, false, out);
+	svg_key(out, ROW_HEIGHT * rows_of(best) + 12, keys, count);
 	svg_close(out, alone);
 	free(name);
 	return true;

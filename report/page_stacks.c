@@ -66,7 +66,7 @@ static void draw(void *context, struct trie_node *node, unsigned depth)
 		return;
 	const char *name = !depth ? "all" : frame->function ? frame->function : frame->file ? frame->file : "?";
 	fprintf(flame->out, "<rect class=\"f%u\" x=\"%.3f%%\" y=\"%.0f\" width=\"%.3f%%\" height=\"%.0f\"><title>",
-		!depth ? 9 : frame->kind == FRAME_LUA ? 8 : frame->module_index % 6, x, ROW * depth, width, ROW - 1);
+		!depth || frame->kind == FRAME_NOTE ? 9 : frame->kind == FRAME_LUA ? 8 : frame->module_index % 6, x, ROW * depth, width, ROW - 1);
 	markup_text(flame->out, name);
 	fprintf(flame->out, ": %s, %.1f %%</title></rect>\n", text_bytes(node->value), width);
 	if (letters >= 4) {

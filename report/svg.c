@@ -34,6 +34,17 @@ void svg_close(FILE *out, bool alone)
 	fputs(alone ? "</svg>\n</svg>\n" : "</svg>\n", out);
 }
 
+void svg_key(FILE *out, double y, const struct svg_part *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const double x = 100.0 / 3 * (double)(i % 3), top = y + 22 * (double)(i / 3);
+		fprintf(out, "<svg x=\"%.2f%%\" y=\"%.0f\" width=\"32%%\" height=\"22\"><rect class=\"%s\" x=\"0\" y=\"5\" width=\"12\" height=\"12\" rx=\"2\"/>"
+			"<text x=\"20\" y=\"15\">", x, top, parts[i].css);
+		markup_short(out, parts[i].label, 40);
+		fputs("</text></svg>\n", out);
+	}
+}
+
 /* ---- ring ---------------------------------------------------------------------------------- */
 
 #define RING 220.0

@@ -26,6 +26,10 @@ struct svg_part {
 	uint64_t value;
 };
 
+/* What the colours are, from `y` on, in lines of three; SVG_KEY_HEIGHT(count) pixels. Only a picture alone needs one. */
+void svg_key(FILE *out, double y, const struct svg_part *parts, size_t count);
+#define SVG_KEY_HEIGHT(count) (22.0 * (double)(((count) + 2) / 3))
+
 /* A ring of parts; their sum, in bytes, is in its middle. `alone` writes the legend beside it. */
 void svg_ring(FILE *out, bool alone, const char *name, const struct svg_part *parts, size_t count);
 
@@ -35,7 +39,8 @@ struct svg_bar {
 	const struct svg_part *parts;
 	size_t count;
 };
-/* Bars below each other, to one scale: 0 to the longest. `above`: labels have a line of their own. */
+/* Bars below each other, to one scale: 0 to the longest. `above`: labels have a line of their own.
+ * Alone, bars of several parts have the key of the first one's below them. */
 void svg_bars(FILE *out, bool alone, const char *name, bool above, const struct svg_bar *bars, size_t count);
 
 /* Values over time; UINT64_MAX: not known then, the line has a gap. */

@@ -68,7 +68,8 @@ void svg_bars(FILE *out, bool alone, const char *name, bool above, const struct 
 		if (sum > longest)
 			longest = sum;
 	}
-	svg_open(out, alone, name, row * (double)count);
+	const size_t keys = alone && count > 0 && bars[0].count > 1 ? bars[0].count : 0;
+	svg_open(out, alone, name, row * (double)count + (keys ? 12 + SVG_KEY_HEIGHT(keys) : 0));
 	for (size_t i = 0; i < count; i++) {
 		const double y = row * (double)i, base = y + 14;
 		fprintf(out, "<text x=\"0\" y=\"%.0f\">", base);
@@ -80,5 +81,7 @@ void svg_bars(FILE *out, bool alone, const char *name, bool above, const struct 
 			above ? y + 21 : y + 3, right - left);
 		draw_parts(out, &bars[i], above ? y + 21 : y + 3, left, right, longest);
 	}
+	if (keys)
+		svg_key(out, row * (double)count + 12, bars[0].parts, keys);
 	svg_close(out, alone);
 }

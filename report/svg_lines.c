@@ -15,7 +15,6 @@
 #define TOP 18.0     /* room for marks */
 #define BELOW 26.0   /* room for times */
 #define LEGEND 22.0  /* a line of it */
-#define PER_LINE 3   /* entries of the legend side by side */
 #define GRID_LINES 4
 
 /* The lowest of a scale that is not below, whose steps are easy to read when it is divided by GRID_LINES. */
@@ -88,17 +87,6 @@ static void legend_below(FILE *out, const struct svg_line *lines, size_t count, 
 	fputs("</p>\n", out);
 }
 
-static void legend_inside(FILE *out, const struct svg_line *lines, size_t count, size_t points)
-{
-	for (size_t i = 0; i < count; i++) {
-		const double y = TOP + PLOT + BELOW + LEGEND * (double)(i / PER_LINE), x = 100.0 / PER_LINE * (double)(i % PER_LINE);
-		fprintf(out, "<svg x=\"%.2f%%\" y=\"%.0f\" width=\"%.2f%%\" height=\"%.0f\"><rect class=\"%s\" x=\"0\" y=\"8\" width=\"14\" height=\"4\"/>"
-			"<text x=\"20\" y=\"15\">", x, y, 100.0 / PER_LINE - 1, LEGEND, lines[i].css);
-		markup_short(out, lines[i].label, 24);
-		fprintf(out, "<tspan class=\"soft\"> %s</tspan></text></svg>\n", last_of(&lines[i], points));
-	}
-}
-
 static void draw_mark(FILE *out, const struct svg_mark *mark, double from, double to)
 {
 	const double x = to > from ? 100 * (mark->seconds - from) / (to - from) : 0;
@@ -123,7 +111,7 @@ void svg_lines(FILE *out, bool alone, const char *name, const double *seconds, s
 		}
 	}
 	const uint64_t top = round_up(most);
-	svg_open(out, alone, name, TOP + PLOT + BELOW + (alone ? LEGEND * (double)((count + PER_LINE - 1) / PER_LINE) : 0));
+	svg_open(out, alone, name, TOP + PLOT + BELOW + (alone ? LEGEND * (double)count : 0));
 	grid(out, top, seconds[0], seconds[points - 1]);
 	for (size_t i = 0; i < mark_count; i++)
 		draw_mark(out, &marks[i], seconds[0], seconds[points - 1]);
@@ -132,8 +120,8 @@ void svg_lines(FILE *out, bool alone, const char *name, const double *seconds, s
 	for (size_t k = 0; k < count; k++)
 		draw(out, &lines[k], seconds, points, top);
 	fputs("</svg>\n", out);
-	if (alone)
-		legend_inside(out, lines, count, points);
+	for (size_t i = 0; alone && i < count; i++)
+		svg_key(out, TOP + PLOT + BELOW + LEGEND * (double)i, &(struct svg_part){lines[i].label, lines[i].css, 0}, 1);
 	svg_close(out, alone);
 	if (!alone)
 		legend_below(out, lines, count, points);
