@@ -60,11 +60,12 @@ static bool known(int heap)
 
 EXPORT int heapray_heap(const char *name)
 {
-	struct thread *t = hr_enter(FRAME);
-	if (t == NULL || name == NULL)
+	struct thread *t = name ? hr_enter(FRAME) : NULL;
+	if (t == NULL)
 		return -1;
-	char full[NAME_BYTES + 8] = "heap:";
-	strncat(full, name, NAME_BYTES - 1);
+	char full[5 + NAME_BYTES] = "heap:";
+	size_t length = strnlen(name, NAME_BYTES - 1);
+	memcpy(full + 5, name, length);
 	int heap = -1;
 	hr_lock(t, &lock);
 	for (uint32_t i = 0; i < used && heap < 0; i++)
@@ -77,7 +78,7 @@ EXPORT int heapray_heap(const char *name)
 		hr_lock(t, &lock);
 		if (domain && used < HEAPS_MAX) {
 			heap = (int)used;
-			strncpy(heaps[used].name, name, NAME_BYTES - 1);
+			memcpy(heaps[used].name, name, length);
 			heaps[used].domain = domain;
 			__atomic_store_n(&used, used + 1, __ATOMIC_RELEASE); /* publishes the slot to known() */
 		}
