@@ -113,6 +113,16 @@ static bool is_live(const struct observer *watch, const struct member *member)
 	return live;
 }
 
+/* While it ends, with much to unmap, it is there and runs nothing. */
+static bool runs_something(const struct observer *watch)
+{
+	char *exe = observe_has(watch, watch->program) ? process_exe(watch->program) : NULL;
+	const bool runs = exe != NULL;
+
+	free(exe);
+	return runs;
+}
+
 /* Headers anew; the total of live bytes, what was inherited counted with the parent. */
 static void add_requested(struct observer *watch, struct sample *sample)
 {
@@ -135,7 +145,10 @@ static void add_requested(struct observer *watch, struct sample *sample)
 		sample->requested = (isnan(sample->requested) ? 0 : sample->requested) + (double)(total > inherited ? total - inherited : 0);
 	}
 	watch->seen |= program_seen;
-	watch->unwatched = program_seen || !watch->dir || !observe_has(watch, watch->program) ? 0 : watch->unwatched + 1;
+	if (watch->dir && !program_seen && runs_something(watch))
+		watch->unwatched++;
+	else
+		watch->unwatched = 0;
 }
 
 /* ---- sampling ------------------------------------------------------------------------------ */
