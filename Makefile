@@ -145,7 +145,7 @@ $(B)/tests/programs/%: tests/programs/%.cc | deps-test
 	$(Q)$(CXX) -std=gnu++17 -D_GNU_SOURCE $(PROGRAM_CFLAGS) -o $@ $< $(PROGRAM_LIBS)
 
 $(B)/tests/programs/newonly: PROGRAM_CFLAGS += -Wno-sized-deallocation
-$(B)/tests/programs/lua_run: PROGRAM_LIBS += -lluajit-5.1
+$(B)/tests/programs/lua_run $(B)/tests/programs/lua_threads: PROGRAM_LIBS += -lluajit-5.1
 $(B)/tests/programs/lua_inside: PROGRAM_LIBS := -Wl,-E -l:libluajit-5.1.a -lm -ldl
 
 # 10,000 functions, not worth optimising.

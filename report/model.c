@@ -156,7 +156,7 @@ static int64_t live_of(const struct hr_site *s)
 
 static bool is_empty(const struct hr_site *s)
 {
-	return s->allocated_bytes == 0 && s->allocated_count == 0;
+	return s->allocated_bytes == 0 && s->allocated_count == 0 && s->freed_bytes == 0 && s->freed_count == 0; /* a stripe may only free */
 }
 
 static void add_site(struct builder *b, const struct hr_site *s, struct row *row, uint32_t member, bool root, uint64_t peak)

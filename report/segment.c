@@ -200,7 +200,7 @@ static int check_sites(const struct segment *segment)
 {
 	for (size_t i = 0; i < segment->site_count; i++) {
 		const struct hr_site *s = &segment->sites[i];
-		const bool empty = s->allocated_bytes == 0 && s->allocated_count == 0;
+		const bool empty = s->allocated_bytes == 0 && s->allocated_count == 0 && s->freed_bytes == 0 && s->freed_count == 0;
 		if (!empty && (s->node >= segment->node_count || s->domain >= segment->domain_count))
 			return scribbled(segment, "site", i);
 	}

@@ -34,6 +34,7 @@ http {
 		location = /part { content_by_lua_block { app.part(ngx.var.arg_n) } }
 		location = /blocks { content_by_lua_block { app.blocks(10) blocks = (blocks or 0) + 10 ngx.say(blocks) } }
 		location = /mixed { content_by_lua_block { m = (m or 0) + 1 ngx.say(app.mixed(m)) } }
+		location = /light { content_by_lua_block { local t = {} for i = 1, 5 do t[i] = tostring(i) end ngx.say(table.concat(t, " ")) } }
 		location = /count { content_by_lua_block { ngx.say(string.format("%d", collectgarbage("count") * 1024)) } }
 		location = /collect { content_by_lua_block { collectgarbage() collectgarbage() ngx.say(string.format("%d", collectgarbage("count") * 1024)) } }
 	}
