@@ -288,6 +288,7 @@ struct rule hr_rule_compile(const uint8_t *eh_frame_hdr, uintptr_t low, uintptr_
 
 void hr_truth_start(void);
 bool hr_truth_available(void);
+void hr_truth_forked(void); /* in the child */
 /* Return addresses from `entry` outwards, innermost first, up to the first without an FDE (which is left
  * out; *end_ip holds it, 0 when the stack ended). Returns how many, 0 on failure. */
 size_t hr_truth_walk(const struct thread *t, struct arch_entry entry, uintptr_t *ips, size_t max, uintptr_t *end_ip);

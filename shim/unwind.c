@@ -212,6 +212,17 @@ static uint32_t truncated(struct thread *t, const struct walk *w, uint32_t depth
 	return node;
 }
 
+/* Without libunwind: the frames up to the complex one. */
+static cold uint32_t up_to_here(struct thread *t, const struct walk *w)
+{
+	uint32_t node = HR_ROOT_NO_INFO;
+	hr_lost(HR_LOST_UNWIND_FAILED);
+	t->depth = 0;
+	for (size_t i = w->count; i-- > 0;)
+		node = child_of(t, node, t->walk[i].ip, t->walk[i].module);
+	return node;
+}
+
 static uint32_t by_libunwind(struct thread *t, struct arch_entry entry)
 {
 	uintptr_t *ips = (uintptr_t *)t->walk, end_ip = 0; /* the walk is given up: its room is free */
@@ -263,7 +274,7 @@ static uint32_t walk(struct thread *t, struct arch_entry entry)
 		}
 		step(t, &w);
 		if (w.complex)
-			return by_libunwind(t, entry);
+			return hr_truth_available() ? by_libunwind(t, entry) : up_to_here(t, &w);
 		if (w.stop) {
 			kept = 0;
 			t->root = w.root;

@@ -175,6 +175,13 @@ bool hr_truth_available(void)
 	return space != NULL;
 }
 
+/* Another thread may have been in libunwind, holding its locks: they stay locked in the child. */
+void hr_truth_forked(void)
+{
+	if (!__libc_single_threaded)
+		space = NULL;
+}
+
 static bool has_fde(uintptr_t ip)
 {
 	struct object object;
