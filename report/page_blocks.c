@@ -18,6 +18,8 @@
 #define LEVELS 3 /* of how full a cell is */
 #define ROW_HEIGHT 9.0
 #define MOST_ROWS 64
+#define MOST_CELLS 16384
+#define MOST_MAPS 8
 
 static uint64_t bytes_of(const struct json *object, const char *key)
 {
@@ -137,7 +139,7 @@ static uint32_t *classes_of(const struct json *heap, const struct json *map, boo
 	const uint64_t cell = bytes_of(map, "cell_bytes");
 	uint32_t *classes;
 
-	*count = json_length(used);
+	*count = at_most(json_length(used), MOST_CELLS); /* a snapshot may say anything */
 	classes = xcalloc(*count, sizeof(*classes));
 	for (size_t i = 0; i < *count; i++) {
 		const uint64_t bytes = (uint64_t)json_to_integer(json_at(used, i));
@@ -173,7 +175,7 @@ static void draw_layer(const struct json *heap, const struct json *map, bool by_
 
 static double rows_of(const struct json *map)
 {
-	return (double)((json_length(json_get(json_get(map, "cells"), "used")) + HEAP_COLUMNS - 1) / HEAP_COLUMNS);
+	return (double)((at_most(json_length(json_get(json_get(map, "cells"), "used")), MOST_CELLS) + HEAP_COLUMNS - 1) / HEAP_COLUMNS);
 }
 
 /* The map of the process with the largest heap, by owner. */
@@ -289,7 +291,7 @@ void section_blocks(const struct page *page, FILE *out)
 		fputs("<p class=\"legend\"><span><i class=\"key h-empty\"></i>in memory, free</span> <span><i class=\"key h-gone\"></i>not in memory</span> "
 		      "<span>stronger: fuller</span></p>\n", out);
 	}
-	for (size_t i = 0; i < json_length(maps); i++)
+	for (size_t i = 0; i < at_most(json_length(maps), MOST_MAPS); i++)
 		draw_map(page, json_at(maps, i), i, out);
 	section_close(out);
 }

@@ -34,7 +34,7 @@ struct snapshot {
 	char *bytes; /* all parts lie in it */
 	struct part *parts;
 	size_t part_count, part_capacity;
-	struct json *family, *breakdown, *zones;
+	struct json *family, *breakdown, *zones, *heap;
 	struct snapshot_symbols *symbols;
 	uint64_t taken_realtime_ns, taken_ns;
 };
@@ -146,6 +146,7 @@ static struct snapshot *read_snapshot(const char *path)
 	s->taken_ns = json_to_integer(json_get(s->family, "taken_ns"));
 	s->breakdown = json_of(s, "breakdown");
 	s->zones = json_of(s, "zones");
+	s->heap = json_of(s, "heap");
 	const struct part *symbols = part_of(s, "symbols");
 	s->symbols = snapshot_symbols_parse(xstrdup(symbols ? symbols->bytes : ""));
 	return s;
@@ -164,6 +165,8 @@ void snapshot_close(struct snapshot *s)
 		json_free(s->breakdown);
 	if (s->zones)
 		json_free(s->zones);
+	if (s->heap)
+		json_free(s->heap);
 	snapshot_symbols_free(s->symbols);
 	free(s->parts);
 	free(s->bytes);
@@ -238,7 +241,7 @@ uint64_t snapshot_taken_realtime_ns(const struct snapshot *s)
 
 const struct json *snapshot_report(const struct snapshot *s, const char *name)
 {
-	return strcmp(name, "breakdown") == 0 ? s->breakdown : strcmp(name, "zones") == 0 ? s->zones : NULL;
+	return strcmp(name, "breakdown") == 0 ? s->breakdown : strcmp(name, "zones") == 0 ? s->zones : strcmp(name, "heap") == 0 ? s->heap : NULL;
 }
 
 size_t snapshot_births(const struct snapshot *s, size_t member, const struct snapshot_births **births)

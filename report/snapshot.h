@@ -10,6 +10,7 @@
  *   symbols      functions and lines of every address on a stack (snapshot_symbols.h)
  *   breakdown    JSON, as `heapray breakdown --json` prints it
  *   zones        JSON, as `heapray zones --json` prints it
+ *   heap         JSON: where its live blocks lie, how large and how old they are (heap_map.h)
  *
  * It opens anywhere: nothing of the machine it was taken on is looked at again. What is in it is hostile.
  */
@@ -51,7 +52,7 @@ void snapshot_close(struct snapshot *snapshot);
 size_t snapshot_folder(const char *path, char ***files);
 
 uint64_t snapshot_taken_realtime_ns(const struct snapshot *snapshot);
-/* "breakdown" or "zones" as it was; NULL when it was not kept. Lives as long as the snapshot. */
+/* "breakdown", "zones" or "heap" as it was; NULL when it was not kept. Lives as long as the snapshot. */
 const struct json *snapshot_report(const struct snapshot *snapshot, const char *name);
 /* Of the last call alone. */
 size_t snapshot_births(const struct snapshot *snapshot, size_t member, const struct snapshot_births **births);

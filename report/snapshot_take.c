@@ -9,6 +9,7 @@
 
 #include "breakdown.h"
 #include "gzip.h"
+#include "heap_map.h"
 #include "growth_watch.h"
 #include "live_table.h"
 #include "snapshot_symbols.h"
@@ -186,6 +187,9 @@ static void put_breakdown(FILE *out, const struct family *family)
 		return;
 	breakdown_gather(&breakdown);
 	put_json(out, "breakdown", breakdown_json(&breakdown));
+	struct json *heap = heap_map_json(&breakdown.ledgers);
+	if (heap)
+		put_json(out, "heap", heap);
 }
 
 static void put_zones(FILE *out, const struct family *family, struct quality *quality)
