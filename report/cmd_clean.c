@@ -4,10 +4,12 @@
 
 #include "directory.h"
 #include "json.h"
+#include "marks.h"
 #include "text.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,6 +49,9 @@ int cmd_clean(int argc, char **argv)
 			status = 2;
 			continue;
 		}
+		char *marks = marks_path(found->segment->path);
+		unlink(marks); /* it seldom has any */
+		free(marks);
 		removed++;
 		bytes += found->segment->bytes;
 	}

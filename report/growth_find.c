@@ -25,7 +25,7 @@ struct place {
 };
 
 struct sums {
-	double live[SAMPLES_MOST], variance;
+	double live[SAMPLES_MOST], made[SAMPLES_MOST], variance; /* made: bytes allocated, ever */
 	size_t stacks;
 	bool estimated;
 	uint32_t heaviest;
@@ -101,18 +101,23 @@ struct span {
 	size_t first, last; /* that are judged */
 	size_t known;       /* a later one, of which is known what was still there; last when the heap is not collected */
 	bool collected;
+	size_t middle, collections; /* from the middle on so many were seen */
 };
 
-/* The lowest readings between a fall and a rise: the last one and the one before; 0 when there are not as many. */
-static void last_collections(const double *total, size_t first, size_t count, size_t *last, size_t *before)
+/*
+ * The lowest readings between a fall and a rise: the last one and the one before; 0 when there are not as many.
+ * Returns how many there are.
+ */
+static size_t find_collections(const double *total, size_t first, size_t count, size_t *last, size_t *before)
 {
-	size_t high = first, low = first;
+	size_t high = first, low = first, found = 0;
 	bool falling = false;
 
 	*last = *before = 0;
 	/* A fall that still goes on at the end is not over: it says nothing. */
 	for (size_t at = first + 1; at < count; at++) {
 		if (falling && total[at] > (1 + COLLECTION / 2) * total[low]) {
+			found++;
 			*before = *last;
 			*last = low;
 			falling = false;
@@ -126,6 +131,7 @@ static void last_collections(const double *total, size_t first, size_t count, si
 			low = at;
 		}
 	}
+	return found;
 }
 
 /*
@@ -143,11 +149,14 @@ static struct span span_of(const struct samples *s, size_t first, uint32_t domai
 			total[at] += s->series[i]->live[at];
 	}
 	if (span.collected)
-		last_collections(total, first, s->count, &last, &before);
+		find_collections(total, first, s->count, &last, &before);
 	if (last >= first + TREND_FEWEST)
 		span.last = span.known = last;
 	if (before >= first + TREND_FEWEST)
 		span.last = before;
+	span.middle = first + (span.last - first) / 2;
+	if (span.collected)
+		span.collections = find_collections(total, span.middle, s->count, &last, &before);
 	return span;
 }
 
@@ -171,7 +180,7 @@ static void add(struct sums *sums, const struct samples *s, const struct place *
 	const struct series *series = s->series[place->series];
 
 	for (size_t i = 0; i < s->count; i++)
-		sums->live[i] += series->live[i];
+		sums->live[i] += series->live[i], sums->made[i] += series->allocated[i];
 	sums->stacks++;
 	sums->variance += series->variance;
 	sums->estimated |= series->estimated;
@@ -187,6 +196,14 @@ static bool matters(const struct sums *sums, struct span span)
 	const double grown = sums->live[span.last] - sums->live[span.first], error = 3 * sqrt(fmax(sums->variance, 0));
 
 	return grown >= FIND_LEAST_BYTES && grown >= FIND_LEAST_SHARE * sums->live[span.first] && (!sums->estimated || grown > error);
+}
+
+/* In its second half it kept more than can wait for the next collection. */
+static bool is_kept(const struct sums *sums, struct span span)
+{
+	const double made = sums->made[span.last] - sums->made[span.middle], stayed = sums->live[span.last] - sums->live[span.middle];
+
+	return !span.collected || stayed > made / (double)(span.collections + 1);
 }
 
 static bool is_up(enum trend_shape shape)
@@ -237,6 +254,11 @@ static bool judge_sums(const struct samples *s, struct span span, struct sums *s
 
 	if (!matters(sums, span) || !is_up(trend.shape))
 		return false;
+	if (trend.shape == TREND_GROWING && !is_kept(sums, span)) {
+		if (span.collections == 0)
+			findings->uncollected = s->model->domains[s->series[sums->heaviest]->domain];
+		return false;
+	}
 	if (trend.shape == TREND_GROWING)
 		findings->growing[findings->growing_count++] = finding_of(s, span, sums, trend);
 	else

@@ -7,7 +7,9 @@
  * place only the stacks that grow themselves make the figures, so that a cache which shares the place with
  * a leak is not part of it.
  *
- * A finding grew by more than both thresholds, rose significantly, and was still rising at the end.
+ * A finding grew by more than both thresholds, rose significantly, and was still rising at the end. In a heap
+ * that was collected k times in the second half it also kept more than one part of k + 1 of what it made then: as
+ * much could be garbage that waits for the next collection.
  */
 #ifndef HEAPRAY_GROWTH_FIND_H
 #define HEAPRAY_GROWTH_FIND_H
@@ -36,6 +38,7 @@ struct findings {
 	size_t growing_count;
 	struct finding *settled; /* grew, but slow down or stopped: warm-up, caches */
 	size_t settled_count;
+	const char *uncollected; /* a heap where things grew, but no collection was seen: maybe garbage. NULL: none */
 };
 
 /* Looks at the columns from `first` on. */

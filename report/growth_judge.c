@@ -173,6 +173,9 @@ void growth_judge(struct growth *g)
 		g->findings = findings_of(g->samples, g->samples_first);
 	else if (g->timeline.count > g->timeline_first)
 		find_by_age(g);
+	if (g->findings.uncollected)
+		quality_approximate(&g->quality, "%s: no collection was seen, so what grows there may be garbage: look for longer",
+			g->findings.uncollected);
 	for (size_t i = 0; i < g->findings.growing_count; i++)
 		g->slope += g->findings.growing[i].trend.slope;
 	say(g);

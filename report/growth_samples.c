@@ -49,6 +49,7 @@ static void halve(struct samples *s)
 		halve_column(columns[i]);
 	for (size_t i = 1; i < s->series_count; i++) {
 		halve_column(s->series[i]->live);
+		halve_column(s->series[i]->allocated);
 		memset(s->series[i]->live + SAMPLES_MOST / 2, 0, sizeof(s->series[i]->live) / 2);
 	}
 	s->count = SAMPLES_MOST / 2;
@@ -67,6 +68,7 @@ void samples_add(struct samples *s, const struct family *family, struct sample s
 		const struct row *row = &s->model->rows[i];
 		struct series *series = series_of(s, row);
 		series->live[at] = (double)row->figures.live_bytes;
+		series->allocated[at] = (double)row->figures.allocated_bytes;
 		series->variance = row->figures.live_variance;
 		series->estimated |= row->estimated;
 	}

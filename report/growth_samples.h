@@ -24,7 +24,7 @@ struct series {
 	uint32_t next;         /* of the same path; 0 = none */
 	bool estimated;
 	double variance;       /* of the last value, bytes squared: estimates only */
-	double live[SAMPLES_MOST];
+	double live[SAMPLES_MOST], allocated[SAMPLES_MOST]; /* bytes; allocated: ever */
 };
 
 /* What is measured beside the stacks. */

@@ -11,6 +11,7 @@
 
 #include "directory.h"
 #include "family.h"
+#include "growth_exit.h"
 #include "process.h"
 #include "stacks.h"
 #include "text.h"
@@ -48,8 +49,8 @@ static void pass_on(int signal, pid_t program, bool ended)
 	free(pids);
 }
 
-/* Until no child is left. Returns the program's wait status. */
-static int wait_for_all(pid_t program, const sigset_t *set)
+/* Until no child is left; meanwhile the program is read now and then. Returns its wait status. */
+static int wait_for_all(pid_t program, const sigset_t *set, struct exit_watch *watch)
 {
 	bool ended = false;
 	int result = 0;
@@ -66,7 +67,9 @@ static int wait_for_all(pid_t program, const sigset_t *set)
 		}
 		if (pid < 0 && errno == ECHILD)
 			return result;
-		if (sigwaitinfo(set, &info) < 0 || info.si_signo == SIGCHLD)
+		const int ms = ended ? 1000 : exit_watch_tick(watch);
+		const struct timespec until = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l};
+		if (sigtimedwait(set, &info, &until) < 0 || info.si_signo == SIGCHLD)
 			continue;
 		if (info.si_code <= 0) /* sent by a process, not by the terminal */
 			pass_on(info.si_signo, program, ended);
@@ -91,7 +94,7 @@ static char *segment_of(pid_t pid, const struct options *options)
 	return path;
 }
 
-static void report(pid_t pid, const char *name, const struct options *options, FILE *out)
+static void report(pid_t pid, const char *name, const struct options *options, struct exit_watch *watch, FILE *out)
 {
 	struct stacks_options stacks = {.common = *options};
 	struct family family;
@@ -105,6 +108,8 @@ static void report(pid_t pid, const char *name, const struct options *options, F
 	stacks.common.target = path;
 	if (family_open(&stacks.common, &family) == 0) {
 		stacks_report(&family, &stacks, out);
+		if (!options->json)
+			exit_watch_print(watch, &family, out);
 		family_close(&family);
 	}
 	free(path);
@@ -133,7 +138,9 @@ int run_and_report(const char *path, char **argv, const struct options *options,
 		text_error(NULL, "%s: %s", path, strerror(errno));
 		_exit(errno == ENOENT ? 127 : 126);
 	}
-	const int status = wait_for_all(pid, &set);
-	report(pid, argv[0], options, out);
+	struct exit_watch *watch = exit_watch_new(pid, options);
+	const int status = wait_for_all(pid, &set, watch);
+	report(pid, argv[0], options, watch, out);
+	exit_watch_free(watch);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib_nginx.sh"
 . "$(dirname "$0")/lib_growth.sh"
 
-seconds=${SECONDS_OF_LOAD:-14}
+seconds=${SECONDS_OF_LOAD:-18}
 rate=90
 nginx_conf
 sed -i 's/worker_processes 2/worker_processes 1/' "$prefix/conf/nginx.conf"

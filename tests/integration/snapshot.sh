@@ -74,18 +74,26 @@ is "--fail-above: exit status 1" $? 1
 is "--fail-above far away: exit status 0" $? 0
 holds "grouped by owner" quiet "$heapray" diff --dir "$segments" "$work/a.snap" "$master" --group owner
 
-# A folder.
-"$heapray" snapshot --dir "$segments" "$master" -o "$work/day/" --every 200ms --keep 12 >"$work/out" 2>&1 &
+# A folder, of a server with a leak.
+leaky=$(free_port)
+"$heapray" run --dir "$segments" -- "$programs/leakserver" serve "$leaky" >"$work/server" 2>&1 &
+pid=$!
+started+=($pid)
+await 5 curl -s "http://127.0.0.1:$leaky/work" >/dev/null
+"$programs/leakserver" load "$leaky" 1000 0.6 /work >/dev/null # its cache is full
+"$heapray" snapshot --dir "$segments" $pid -o "$work/day/" --every 200ms --keep 12 >"$work/out" 2>&1 &
 recorder=$!
-requests 60 5 /keep
+"$programs/leakserver" load "$leaky" 100 5 /leak /work >/dev/null
 kill $recorder
 wait $recorder
 is "recording ends well when it is told to" $? 0
 kept=$(ls "$work/day" | wc -l)
 is "--keep keeps so many" "$((kept <= 12 && kept >= 8))" 1
+kill $pid
+await 5 gone $pid
 "$heapray" growth "$work/day/" --json >"$work/day.json" 2>"$work/day.err"
 is "growth reads the folder" "$(jq '.readings' "$work/day.json")" "$kept"
-holds "and finds what grew" quiet jq -e '.findings[0].domain == "luajit:http:0"' "$work/day.json"
+is "and finds the leak, with its name" "$(jq -r '.findings[0].frames[0].function' "$work/day.json")" leak_path
 holds "stacks of a folder are those of its newest" quiet "$heapray" stacks "$work/day/"
 
 # What is no snapshot.
