@@ -144,6 +144,18 @@ static uint64_t time_span(const struct family *family)
 	return longest;
 }
 
+/* " at 12 s": since the start, of a single process; a family has no one peak. */
+static const char *peak_time(const struct family *family)
+{
+	static char text[64];
+	const struct segment *s = family->members[0].segment;
+
+	text[0] = '\0';
+	if (family->count == 1 && s && s->header.peak_ns > s->header.start_ns)
+		snprintf(text, sizeof(text), " at %s", text_duration(s->header.peak_ns - s->header.start_ns));
+	return text;
+}
+
 static void print_head(const struct family *family, const struct model *model, const struct stacks_options *options, FILE *out)
 {
 	const struct process *first = &family->members[0];
@@ -155,8 +167,8 @@ static void print_head(const struct family *family, const struct model *model, c
 		fprintf(out, " and %zu it forked", family->count - 1);
 	fprintf(out, ", watched for %s%s%s\n", text_duration(time_span(family)), options->domain ? ", domain " : "",
 		options->domain ? text_safe(options->domain, 60) : "");
-	fprintf(out, "live %s in %s blocks; peak %s; allocated %s in %s\n", text_bytes(not_below_zero(t->live_bytes)),
-		text_count(not_below_zero(t->live_count)), text_bytes(t->peak_bytes), text_bytes(t->allocated_bytes),
+	fprintf(out, "live %s in %s blocks; peak %s%s; allocated %s in %s\n", text_bytes(not_below_zero(t->live_bytes)),
+		text_count(not_below_zero(t->live_count)), text_bytes(t->peak_bytes), peak_time(family), text_bytes(t->allocated_bytes),
 		text_count(t->allocated_count));
 }
 
