@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""browse.py PAGE [WIDTH] <SCRIPT - opens a page from disk in a headless Chromium and prints, as JSON, what it saw.
+"""browse.py PAGE <SCRIPT - opens a page from disk in a headless Chromium and prints, as JSON, what it saw.
 
   {"errors": [...], "requests": [...], "paint_ms": N, "result": ...}
 
 errors are exceptions, console errors, dialogs and breaches of the page's policy; requests are all that it asked for
 beside itself; result is what SCRIPT, the body of an async function in the page, returned. It has press(KEY) and
-click(SELECTOR), which are real input, by the DevTools protocol over a pipe.
+click(SELECTOR), which are real input, and resize(WIDTH), by the DevTools protocol over a pipe.
 """
 import json
 import os
@@ -72,6 +72,8 @@ class Browser:
             for kind in ("keyDown", "keyUp"):
                 self.call("Input.dispatchKeyEvent", type=kind, key=wish["key"], code=wish["key"],
                           windowsVirtualKeyCode={"Enter": 13, "Escape": 27, "ArrowUp": 38, "ArrowDown": 40, "ArrowLeft": 37, "ArrowRight": 39}.get(wish["key"], 0))
+        elif wish["kind"] == "resize":
+            self.call("Emulation.setDeviceMetricsOverride", width=wish["width"], height=900, deviceScaleFactor=1, mobile=False)
         else:
             for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
                 self.call("Input.dispatchMouseEvent", type=kind, x=wish["x"], y=wish["y"], button="left" if kind != "mouseMoved" else "none", clickCount=1)
@@ -80,6 +82,7 @@ class Browser:
 HELPERS = """
 window.wish = null; window.granted = null;
 const ask = w => new Promise(done => { window.granted = done; window.wish = w; });
+const resize = async width => { await ask({ kind: 'resize', width }); await new Promise(done => setTimeout(done, 300)); };
 const press = key => ask({ kind: 'press', key });
 const click = async what => {
     const e = typeof what === 'string' ? document.querySelector(what) : what;
@@ -90,12 +93,12 @@ const click = async what => {
 """
 
 
-def run(browser, page, width, script):
+def run(browser, page, script):
     target = browser.call("Target.createTarget", url="about:blank")["targetId"]
     browser.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
     for domain in ("Page", "Runtime", "Log", "Network"):
         browser.call(domain + ".enable")
-    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+    browser.call("Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False)
     browser.call("Page.navigate", url="file://" + page)
     until = time.monotonic() + 30
     while browser.evaluate("document.readyState === 'complete' && (!document.getElementById('packed') || !!window.heapray)") is not True:
@@ -121,11 +124,10 @@ def run(browser, page, width, script):
 
 def main():
     page = os.path.abspath(sys.argv[1])
-    width = int(sys.argv[2]) if len(sys.argv) > 2 else 1280
     home = tempfile.mkdtemp(prefix="heapray-browser.")
     browser = Browser(home)
     try:
-        result, paint = run(browser, page, width, sys.stdin.read())
+        result, paint = run(browser, page, sys.stdin.read())
         errors, requests = [], []
         for event in browser.events:
             method, params = event.get("method"), event.get("params", {})

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # lib_page.sh - what the tests of pages share. After lib.sh.
 #
-#   browse PAGE OUT [WIDTH] <SCRIPT    opens it in a real Chromium (browse.py); OUT is what that saw
+#   browse PAGE OUT <SCRIPT    opens it in a real Chromium (browse.py); OUT is what that saw
 #   quiet NAME OUT                     no error on the console, and nothing asked for beside the page
 #   figures_equal NAME OUT TARGET      every figure in the page (.result.figures) is the one that --json prints
+#   hold PROGRAM [ARGUMENT]            starts it watched, sets $pid
 #   figures='...'                      a part of a SCRIPT: the page's figures
 browse() {
-	python3 "$root/tests/integration/browse.py" "$1" "${3:-1280}" >"$2" || echo '{"errors":["browse.py failed"]}' >"$2"
+	python3 "$root/tests/integration/browse.py" "$1" >"$2" || echo '{"errors":["browse.py failed"]}' >"$2"
 }
 
 quiet() {
@@ -37,4 +38,12 @@ figures_equal() {
 		}
 	done
 	is "$name" "$wrong, $(jq '.result.figures | length > 20' "$out")" ', true'
+}
+
+hold() {
+	watched -- "$@" >"$work/pid" &
+	await 10 test -s "$work/pid"
+	pid=$(cat "$work/pid")
+	rm "$work/pid"
+	started+=("$pid")
 }

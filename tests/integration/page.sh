@@ -1,19 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # page.sh - the page of `heapray report` in a real Chromium: the figures are those of --json, names stay text, click,
-# search and keys work, it fits a phone, and is small and quick for 20,000 call paths.
+# search and keys work, and it fits a phone; the single pictures.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_page.sh"
 export HEAPRAY_DIR=$segments
-
-# hold PROGRAM [ARGUMENT]: starts it watched, sets $pid.
-hold() {
-	watched -- "$@" >"$work/pid" &
-	await 10 test -s "$work/pid"
-	pid=$(cat "$work/pid")
-	rm "$work/pid"
-	started+=("$pid")
-}
 
 # Without debug information the symbol's own name is shown, which is markup.
 strip -g "$programs/page_target" -o "$work/target"
@@ -52,7 +43,9 @@ const policy = await new Promise(done => {
 	const s = document.createElement('style'); s.textContent = 'body{}'; document.head.append(s);
 	setTimeout(() => done('none'), 500);
 });
-return { figures: $figures, hostile: hit && hit.frame.name, hostile_live: hit && hit.live, images: document.images.length, title: document.title,
+await resize(400);
+const narrow = [document.documentElement.scrollWidth, document.querySelectorAll('#flame rect').length > 3];
+return { narrow, figures: $figures, hostile: hit && hit.frame.name, hostile_live: hit && hit.live, images: document.images.length, title: document.title,
 	before, clicked, down, entered, left, found, sum, allocated, inner: [...inner.values()].map(n => n.frame.name), dark, paper, policy,
 	groups: { stack: rows('stack'), owner: rows('owner'), module: rows('module') } };
 END
@@ -77,43 +70,18 @@ is 'the picture can be of allocated bytes' "$(got .result.allocated)" "$("$heapr
 is 'innermost first, the picture begins with who asked' "$(got '.result.inner | index("large") != null')" true
 is 'the button makes it dark' "$(got '.result | [.dark, .paper] | join(" ")')" 'dark rgb(17, 22, 29)'
 
-browse "$page" "$work/narrow" 400 <<<'return [document.documentElement.scrollWidth, document.querySelectorAll("#flame rect").length > 3];'
-is 'it fits 400 pixels, the wide tables scroll by themselves' "$(jq -c .result "$work/narrow")" '[400,true]'
+is 'it fits 400 pixels, the wide tables scroll by themselves' "$(jq -c .result.narrow "$work/saw")" '[400,true]'
 
 # ---- single pictures -------------------------------------------------------------------------
 
 bad=
 for picture in system application family waterfall flame sizes ages heap; do
 	"$heapray" report "$pid" --svg $picture -o "$work/$picture.svg" || bad+=" $picture:status"
-	python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$work/$picture.svg" || bad+=" $picture:no-xml"
 done
+python3 -c 'import sys, xml.dom.minidom as x; [x.parse(f) for f in sys.argv[1:]]' "$work"/*.svg || bad+=" no-xml"
 is 'each picture is a well-formed SVG file' "$bad" ''
 is 'the flame has a bar for large, and the hostile name as text' \
 	"$(grep -c '<title>large: 3.0 MiB' "$work/flame.svg") $(grep -c '<title>&#60;/script&#62;&#60;img' "$work/flame.svg")" '1 1'
 "$heapray" report "$pid" --svg nonsense -o "$work/none.svg" 2>"$work/said"
 is 'a picture that does not exist: status 2, and no file' "$? $([ -e "$work/none.svg" ] && echo file)" '2 '
 is 'and the error names those that do' "$(grep -c 'waterfall' "$work/said")" 1
-
-# ---- a snapshot ------------------------------------------------------------------------------
-
-"$heapray" snapshot "$pid" -o "$work/a.snap" 2>"$work/said" && "$heapray" report "$work/a.snap" -o "$page"
-is 'a page of a snapshot is written' "$?" 0
-kill "$pid"
-await 5 gone "$pid"
-browse "$page" "$work/saw" <<<"return { figures: $figures, live: heapray.groups('owner').reduce((sum, g) => sum + g.live, 0) };"
-quiet 'a snapshot'\''s page: no error' "$work/saw"
-figures_equal 'a snapshot'\''s page: every figure is that of --json, on any machine' "$work/saw" "$work/a.snap"
-
-# ---- many call paths -------------------------------------------------------------------------
-
-hold "$programs/page_target" 20000
-TIMEFORMAT='%R %U %S'
-{ time "$heapray" report "$pid" -o "$page"; } 2>"$work/time"
-echo "20,000 call paths: made in $(cut -d ' ' -f 1 "$work/time") s, $(stat -c %s "$page") bytes"
-# By the processor's time: others may be busy on this machine.
-holds 'a page of 20,000 call paths takes under a second' awk '{ exit !($2 + $3 < 1) }' "$work/time"
-browse "$page" "$work/saw" <<<"return { rows: heapray.stacks.rows.length, live: heapray.state.root.value };"
-echo "first paint after $(got .paint_ms) ms"
-is '20,000 call paths are all there' "$(got '.result | [.rows > 20000, .live] | join(" ")')" "true $("$heapray" stacks "$pid" --json | jq .total.live_bytes)"
-quiet 'and no error' "$work/saw"
-holds 'the page is under 1.5 MB' [ "$(stat -c %s "$page")" -lt 1500000 ]
