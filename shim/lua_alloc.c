@@ -77,7 +77,17 @@ static uint64_t distance(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-/* Once in the publishing interval, sooner after a large change, never so often that it costs over a thousandth. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts = {0};
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * Once in the publishing interval, for a thousandth of the time at most; after a large change sooner, for one
+ * part in two hundred.
+ */
 static bool look_is_due(const struct vm *vm, uint64_t now)
 {
 	uint64_t since = now - vm->look_ns;
@@ -85,25 +95,25 @@ static bool look_is_due(const struct vm *vm, uint64_t now)
 		return false;
 	if (since >= hr_config.publish_ns && since >= 1000 * vm->look_took)
 		return true;
-	return since >= LOOK_SOON_NS && since >= 1000 * vm->look_took && 8 * distance(vm->live, vm->look_live) > vm->arena;
+	return since >= LOOK_SOON_NS && since >= 200 * vm->look_took && 8 * distance(vm->live, vm->look_live) > vm->arena;
 }
 
 void hr_lua_look(struct vm *vm)
 {
-	uint64_t began = sys_monotonic_ns();
-	if (!look_is_due(vm, began))
+	if (!look_is_due(vm, sys_coarse_ns()))
 		return;
 	struct lua_arena arena;
+	uint64_t began = cpu_ns();
 	bool told = hr_lua_arena_look(vm->f_ud, LOOK_CHUNKS, &arena);
-	uint64_t ended = sys_monotonic_ns();
-	vm->look_ns = ended;
+	uint64_t now = sys_coarse_ns(), took = cpu_ns() - began;
+	vm->look_ns = now;
 	vm->look_live = vm->live;
-	vm->look_took = told ? ended - began : LOOK_AGAIN_NS / 1000;
+	vm->look_took = told ? took : LOOK_AGAIN_NS / 1000;
 	vm->gc_bytes = (uint64_t)vm->api.gc(vm->L, LUA_GCCOUNT, 0) * 1024 + (uint64_t)vm->api.gc(vm->L, LUA_GCCOUNTB, 0);
 	if (!told)
 		return; /* the old figure stays, with its age */
 	vm->free_held = arena.free_bytes;
-	vm->free_held_ns = ended;
+	vm->free_held_ns = now;
 }
 
 /* ---- events ----------------------------------------------------------------------------------- */

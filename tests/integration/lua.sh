@@ -62,6 +62,20 @@ done
 is "a line in a loop, JIT off: table and strings at 11 and 18" "$(jq -c --arg script "$script" '[.stacks[] | .frames[0]
 	| select(.file == $script and .module == "lua" and (.line == 11 or .line == 18)) | .line] | unique' "$work/stacks.off")" '[11,18]'
 
+# ---- code that comes and goes ----
+
+for option in "" -joff; do
+	start churn$option HEAPRAY_LUA_SAMPLE=1 -- $option "$root/tests/programs/lua_churn.lua"
+	stacks >"$work/stacks"
+	# 200 tables of 64 bytes, and the one that holds them
+	is "code at an address used before has its own lines${option:+, JIT off}" "$(jq -c '[.stacks[] | select(.domain == "luajit:other:0")
+		| select(.frames[0].file // "" | startswith("chunk"))] | group_by(.frames[0].file)
+		| [length, (map(map(.live_bytes) | add) | min > 12000 and max < 40000)]' "$work/stacks")" '[50,true]'
+	is "and so has what it takes from malloc${option:+, JIT off}" "$(jq -c '[.stacks[] | select(.domain == "allocator" and .live_bytes == 5000)
+		| select(.frames[0].file // "" | startswith("chunk")) | .frames[0].file] | unique | length' "$work/stacks")" 50
+	kill -9 "$pid"
+done
+
 # ---- sampled ----
 
 start sampled -- "$script" 60 wait

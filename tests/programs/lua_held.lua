@@ -13,8 +13,8 @@ local full = collectgarbage("count") * 1024
 all = nil
 collectgarbage()
 collectgarbage()
-ffi.C.usleep(1100000)
-for i = 1, 100 do
+for i = 1, 400 do
+	ffi.C.usleep(10000)
 	kept[i] = { i } -- events, so that it looks again
 end
 collectgarbage("stop")
