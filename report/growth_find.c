@@ -247,42 +247,39 @@ static bool grows(const struct samples *s, struct span span, const struct place 
 	return fit(s, span, live).shape == TREND_GROWING;
 }
 
-/* Fits the sums; a finding if they grow. */
-static bool judge_sums(const struct samples *s, struct span span, struct sums *sums, struct findings *findings)
+/* How far from a line: the width of the interval for its slope; INFINITY when they do not grow. */
+static double fit_sums(const struct samples *s, struct span span, struct sums *sums, struct trend *trend)
 {
-	const struct trend trend = fit(s, span, sums->live);
-
-	if (!matters(sums, span) || !is_up(trend.shape))
-		return false;
-	if (trend.shape == TREND_GROWING && !is_kept(sums, span)) {
-		if (span.collections == 0)
-			findings->uncollected = s->model->domains[s->series[sums->heaviest]->domain];
-		return false;
-	}
-	if (trend.shape == TREND_GROWING)
-		findings->growing[findings->growing_count++] = finding_of(s, span, sums, trend);
-	else
-		findings->settled[findings->settled_count++] = finding_of(s, span, sums, trend);
-	return trend.shape == TREND_GROWING;
+	*trend = (struct trend){.shape = TREND_FLAT};
+	if (sums->stacks == 0 || !matters(sums, span))
+		return INFINITY;
+	*trend = fit(s, span, sums->live);
+	if (!matters(sums, span)) /* in what stays */
+		trend->shape = TREND_FLAT;
+	return trend->shape == TREND_GROWING ? (trend->high - trend->low) / trend->slope : INFINITY;
 }
 
 static void judge(const struct samples *s, struct span span, const struct place *places, size_t count, struct findings *findings)
 {
-	struct sums *all = xcalloc(1, sizeof(*all)), *rising = xcalloc(1, sizeof(*rising));
-	const size_t settled = findings->settled_count;
+	struct sums *all = xcalloc(1, sizeof(*all)), *rising = xcalloc(1, sizeof(*rising)), *chosen = all;
+	struct trend trend, trend_of_rising;
 
 	for (size_t i = 0; i < count; i++)
 		add(all, s, &places[i]);
-	if (matters(all, span)) {
-		for (size_t i = 0; i < count; i++) {
-			if (grows(s, span, &places[i]))
-				add(rising, s, &places[i]);
-		}
-		if (rising->stacks == 0 || !judge_sums(s, span, rising, findings)) {
-			findings->settled_count = settled; /* of all, or not at all */
-			judge_sums(s, span, all, findings); /* maybe many stacks, each too little to be judged alone */
-		}
+	for (size_t i = 0; i < count && matters(all, span); i++) {
+		if (grows(s, span, &places[i]))
+			add(rising, s, &places[i]);
 	}
+	if (fit_sums(s, span, rising, &trend_of_rising) < fit_sums(s, span, all, &trend)) {
+		trend = trend_of_rising;
+		chosen = rising;
+	}
+	if (trend.shape == TREND_GROWING && is_kept(chosen, span))
+		findings->growing[findings->growing_count++] = finding_of(s, span, chosen, trend);
+	else if (trend.shape == TREND_GROWING && span.collections == 0)
+		findings->uncollected = s->model->domains[s->series[chosen->heaviest]->domain];
+	else if (is_up(trend.shape) && trend.shape != TREND_GROWING)
+		findings->settled[findings->settled_count++] = finding_of(s, span, chosen, trend);
 	free(all);
 	free(rising);
 }

@@ -3,9 +3,10 @@
  * growth_find.h - which places grow, of all that was sampled.
  *
  * Stacks are taken together when their innermost FIND_FRAMES frames that are not wrappers are the same,
- * and their domain is: one leak is then one finding, whichever way the event loop reached it. Of such a
- * place only the stacks that grow themselves make the figures, so that a cache which shares the place with
- * a leak is not part of it.
+ * and their domain is: one leak is then one finding, whichever way the event loop reached it, before and after
+ * a compiler translated its caller. The figures of such a place are those of all its stacks, or of those alone
+ * that grow by themselves: whichever is closer to a line. So a cache that shares the place with a leak is no
+ * part of it.
  *
  * A finding grew by more than both thresholds, rose significantly, and was still rising at the end. In a heap
  * that was collected k times in the second half it also kept more than one part of k + 1 of what it made then: as
@@ -17,7 +18,7 @@
 #include "growth_samples.h"
 #include "trend.h"
 
-#define FIND_FRAMES 3
+#define FIND_FRAMES 2
 #define FIND_LEAST_BYTES (64u << 10) /* over the time looked at */
 #define FIND_LEAST_SHARE 0.02        /* of what the place held before */
 

@@ -56,7 +56,10 @@ static double *domain_of(struct timeline *t, const char *name)
 	return t->domains[t->domain_count++].live;
 }
 
-/* What the member had of each domain at birth, by its sites. */
+/*
+ * What the member still has of what it inherited, by domain. When it freed the rest is not known: it is taken
+ * to have been at once.
+ */
 static void inherited_of(const struct process *process, double inherited[HR_TIMELINE_DOMAINS])
 {
 	const struct segment *s = process->segment;
@@ -64,7 +67,8 @@ static void inherited_of(const struct process *process, double inherited[HR_TIME
 	memset(inherited, 0, HR_TIMELINE_DOMAINS * sizeof(*inherited));
 	for (size_t i = 0; i < s->site_count && process->parent != SIZE_MAX; i++) {
 		const size_t domain = s->sites[i].domain < HR_TIMELINE_DOMAINS - 1 ? s->sites[i].domain : HR_TIMELINE_DOMAINS - 1;
-		inherited[domain] += (double)s->sites[i].inherited_bytes;
+		/* Signed: a remainder of sampling may be below zero. */
+		inherited[domain] += (double)(int64_t)(s->sites[i].inherited_bytes - s->sites[i].inherited_freed_bytes);
 	}
 }
 

@@ -79,6 +79,11 @@ is "the program's own mark counts its calls" \
 	"$("$heapray" mark --dir "$segments" "$calm_pid" again --json | jq '.marks[] | select(.name == "request") | .count')" \
 	"$(ask "$calm" /truth | jq '.requests - 1')"
 
+# Unwatched, heapray_mark does nothing.
+"$programs/leakserver" serve $((leaky + 2)) >"$work/server.plain" 2>&1 &
+started+=($!)
+holds "a program that sets marks runs without heapray" await 5 ask $((leaky + 2)) /work
+
 # An ended process keeps its time line.
 kill "$leaky_pid"
 await 5 gone "$leaky_pid"
