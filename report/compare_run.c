@@ -156,8 +156,10 @@ int run_pump(struct running *r, bool (*done)(const struct running *), uint64_t u
 			wait_ns = until_ns - now;
 		const struct timespec wait = {.tv_sec = (time_t)(wait_ns / 1000000000u), .tv_nsec = (long)(wait_ns % 1000000000u)};
 		const int signal = sigtimedwait(&set, NULL, &wait);
-		if (signal > 0 && signal != SIGCHLD)
+		if (signal > 0 && signal != SIGCHLD) {
+			text_note("stopped by signal %d (%s)", signal, strsignal(signal));
 			return -1;
+		}
 	}
 }
 
@@ -259,6 +261,8 @@ int run_once(const struct compare *compare, const struct arm *arm, bool watched,
 	r.load_output = xasprintf("%s/load", place);
 	observe_begin(&r.watch, watched ? place : NULL, 0);
 	r.program = r.watch.program = run_start(arm, watched ? place : NULL, r.output, compare->program, compare->command, false);
+	if (r.program < 0)
+		text_error(NULL, "fork: %s", strerror(errno));
 	int result = r.program > 0 ? perform(compare, &r, run) : -1;
 	if (result != 0)
 		run_stop(&r);

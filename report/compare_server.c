@@ -8,6 +8,7 @@
 #include "text.h"
 #include "xalloc.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <sys/wait.h>
 
@@ -62,6 +63,8 @@ static int load(const struct compare *compare, struct running *r, char **fault)
 
 	r->load_begin_ns = observe_now();
 	r->load = r->watch.load = run_start(NULL, NULL, r->load_output, "/bin/sh", argv, true);
+	if (r->load < 0)
+		text_error(NULL, "fork: %s", strerror(errno));
 	if (r->load < 0 || run_pump(r, load_ended, UINT64_MAX) < 0)
 		return -1;
 	if (run_status(r->load_status) != 0) {
