@@ -20,6 +20,7 @@ static void add_quality(struct quality *sum, const struct quality *more)
 		sum->lost[i] += more->lost[i];
 	sum->unknown_frees += more->unknown_frees;
 	sum->sampled_bytes = more->sampled_bytes;
+	sum->lua_sampled_bytes = more->lua_sampled_bytes;
 	sum->unwind_differences = more->unwind_differences;
 	if (sum->own_bytes < more->own_bytes)
 		sum->own_bytes = more->own_bytes;
@@ -100,7 +101,7 @@ int compare_measure(struct compare *compare)
 {
 	int result = 0;
 
-	compare->quality.sampled_bytes = compare->quality.unwind_differences = JSON_UNKNOWN;
+	compare->quality.sampled_bytes = compare->quality.lua_sampled_bytes = compare->quality.unwind_differences = JSON_UNKNOWN;
 	look_at_program(compare);
 	for (size_t round = 0; round <= compare->runs && result == 0; round++) {
 		for (size_t i = 0; i < compare->arm_count && result == 0; i++) {
