@@ -223,7 +223,11 @@ static struct finding finding_of(const struct samples *s, struct span span, cons
 {
 	const struct series *heaviest = s->series[sums->heaviest];
 	const size_t count = span.last - span.first + 1;
+	/* An estimate's own error comes on top of what the readings scatter by. */
+	const double error = sums->live[span.last] > 0 ? 1.96 * sqrt(fmax(sums->variance, 0)) / sums->live[span.last] : 0;
 
+	trend.low -= error * trend.slope;
+	trend.high += error * trend.slope;
 	return (struct finding){
 		.course = memcpy(xcalloc(count, sizeof(double)), sums->live + span.first, count * sizeof(double)),
 		.course_count = count,

@@ -38,12 +38,13 @@ static void usage(FILE *out)
 	      "An X-ray of a process's memory.\n\n", out);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].what);
-	fputs("\nTARGET is a pid (with all it forked), a segment file, or left out: the newest watched process.\n"
+	fputs("\nTARGET is a pid (with all it forked), a segment file, a snapshot, or left out: the newest watched process.\n"
 	      "\nExamples:\n"
 	      "  heapray run -- nginx -c /etc/nginx/nginx.conf   start nginx watched\n"
 	      "  heapray ps                                      find the master's pid\n"
 	      "  heapray breakdown 1234                          where its memory is\n"
 	      "  heapray stacks 1234 --group owner               who holds it\n"
+	      "  heapray growth 1234 --for 60s                   is it a leak, and whose\n"
 	      "\n`heapray COMMAND --help' says what a command takes; heapray(1) says the rest.\n", out);
 }
 
