@@ -345,6 +345,7 @@ void model_refresh(struct model *model, const struct family *family)
 			add_member(&b, &family->members[i], i);
 	}
 	settle(&b, family);
+	model_settle_remainders(model);
 	sum(model);
 	pair_index_free(&b.rows);
 	free(b.parts);

@@ -52,5 +52,7 @@ const char *model_text(const struct model *model, uint32_t name);
 /* The frames of a place, resolved now if need be. */
 const struct place *model_resolve(const struct model *model, uint32_t place);
 void model_free_frames(struct model *model);
+/* Remainders of sampling that are below zero are taken off their domain's estimates. */
+void model_settle_remainders(struct model *model);
 
 #endif

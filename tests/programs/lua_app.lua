@@ -1,7 +1,7 @@
 -- lua_app.lua: handlers that allocate at known lines, for nginx.
 local ffi = require "ffi"
 ffi.cdef "void *malloc(size_t);"
-local app, kept = {}, {}
+local app, kept, calls = {}, {}, 0
 
 function app.leak(n) -- lines 6 to 11
 	for i = 1, n do
@@ -10,24 +10,25 @@ function app.leak(n) -- lines 6 to 11
 	return #kept
 end
 
-function app.strings(n) -- lines 13 to 19
+function app.strings(n) -- lines 13 to 20
 	local s = {}
+	calls = calls + 1
 	for i = 1, n do
-		s[i] = string.rep("b", 2000) .. i
+		s[i] = string.rep("b", 2000) .. calls .. i
 	end
 	return #table.concat(s)
 end
 
-function app.capture(n) -- lines 21 to 24
+function app.capture(n) -- lines 22 to 25
 	local answer = ngx.location.capture("/part?n=" .. n)
 	return #answer.body
 end
 
-function app.part(n) -- lines 26 to 28
+function app.part(n) -- lines 27 to 29
 	ngx.print(string.rep(tostring(n), 30000))
 end
 
-function app.blocks(n) -- lines 30 to 34
+function app.blocks(n) -- lines 31 to 35
 	for i = 1, n do
 		ffi.C.malloc(1000)
 	end

@@ -112,7 +112,34 @@ START_TEST(a_remainder_below_zero_stays_in_the_total)
 	ck_assert_int_eq(m->total.live_bytes, 950); /* exact, whatever the estimates say */
 	ck_assert(m->rows[0].estimated);
 	model_sort(m, BY_LIVE);
+	ck_assert_int_eq(m->rows[0].figures.live_bytes, 950); /* the estimate was too high by what lacks below zero */
+	ck_assert_int_eq(m->rows[1].figures.live_bytes, 0);
 	ck_assert_uint_eq(model_measure(&m->rows[1].figures, BY_LIVE), 0);
+}
+END_TEST
+
+START_TEST(what_lacks_is_taken_off_all_estimates_of_the_domain)
+{
+	struct writer w;
+	int64_t sum = 0;
+
+	writer_begin(&w, 1);
+	const uint16_t vm = writer_domain(&w, "luajit:http:0", HR_DOMAIN_LUAJIT), other = writer_domain(&w, "luajit:http:1", HR_DOMAIN_LUAJIT);
+	for (uint64_t i = 1; i <= 7; i++)
+		writer_site(&w, writer_node(&w, HR_ROOT_STACK, HR_NODE_NATIVE, 0x10 * i, 0), vm, 100 * i + 1, 0)->flags = HR_SITE_ESTIMATED;
+	writer_site(&w, writer_node(&w, HR_ROOT_STACK, HR_NODE_NATIVE, 0x1000, 0), other, 500, 0)->flags = HR_SITE_ESTIMATED;
+	writer_site(&w, HR_ROOT_NOT_SAMPLED, vm, 0, 1404); /* half of 2807 and a bit */
+	struct model *m = model_of_one(finish(&w));
+	for (size_t i = 0; i < m->row_count; i++) {
+		const int64_t live = m->rows[i].figures.live_bytes;
+		if (strcmp(m->domains[m->rows[i].domain], "luajit:http:1") == 0)
+			ck_assert_int_eq(live, 500);
+		else
+			sum += live;
+		ck_assert_int_ge(live, 0);
+	}
+	ck_assert_int_eq(sum, 2807 - 1404);
+	ck_assert_int_eq(m->total.live_bytes, 2807 - 1404 + 500);
 }
 END_TEST
 
@@ -316,6 +343,7 @@ int main(void)
 	tcase_add_test(t, the_peak_is_what_rows_of_its_epoch_kept);
 	tcase_add_test(t, while_the_total_rises_the_peak_is_now);
 	tcase_add_test(t, a_remainder_below_zero_stays_in_the_total);
+	tcase_add_test(t, what_lacks_is_taken_off_all_estimates_of_the_domain);
 	tcase_add_test(t, inherited_blocks_count_once);
 	tcase_add_test(t, inherited_blocks_count_once_over_generations);
 	tcase_add_test(t, stacks_are_merged_by_file_and_offset);
