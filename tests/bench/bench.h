@@ -2,8 +2,8 @@
 /*
  * bench.h - what the programs that only allocate share: going down to a depth, sizes, and an end in time.
  *
- * A program does the number of pairs it is told, or as many as it can in $BENCH_SECONDS; it says at its end how many
- * that were (`pairs N`), so that what a pair costs is known for tools that would take minutes, too.
+ * A program does the number of pairs it is told, or as many as it can in $BENCH_SECONDS; it says at its end
+ * how many that were (`pairs N`), so that what a pair costs is known for tools that would take minutes, too.
  */
 #ifndef HEAPRAY_BENCH_H
 #define HEAPRAY_BENCH_H

@@ -120,13 +120,13 @@ def main():
     about["not_run"] = missing
     about["failed"] = failed
 
-    text = tables.markdown(about, groups)
     folder = os.path.join(ROOT, "build", "bench")
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "bench.md"), "w", encoding="utf-8") as file:
-        file.write(text)
     with open(os.path.join(folder, "bench.json"), "w", encoding="utf-8") as file:
         json.dump({"schema": 1, **about, "workloads": groups}, file, indent=1)
+    text = tables.markdown(about, groups)
+    with open(os.path.join(folder, "bench.md"), "w", encoding="utf-8") as file:
+        file.write(text)
     print(text, end="")
     return 1 if failed else 0
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * churn.c PAIRS DEPTH - a million live blocks of 16 to 143 bytes; then one of them at random is freed and another
- * allocated in its place, again and again: caches miss, in the allocator and in whoever watches it. PAIRS counts the
- * first million, too.
+ * churn.c PAIRS DEPTH - a million live blocks of 16 to 143 bytes; then one of them at random is freed and
+ * another allocated in its place, again and again: caches miss, in the allocator and in whoever watches it.
+ * PAIRS counts the first million, too.
  */
 #include "bench.h"
 
@@ -23,7 +23,8 @@ static void loop(void *unused)
 	for (; done < pairs; done++) {
 		if (done % LOOK == 0 && seconds_now() > end)
 			break;
-		const unsigned at = done < LIVE ? (unsigned)done : (unsigned)((uint64_t)next_number(&x) * LIVE >> 32);
+		const unsigned at =
+			done < LIVE ? (unsigned)done : (unsigned)((uint64_t)next_number(&x) * LIVE >> 32);
 		free(blocks[at]);
 		fill(at, 16 + (next_number(&x) & 127));
 	}

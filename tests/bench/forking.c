@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * forking.c [ROUNDS] - what fork costs a program with 10,000 sites and a million live blocks. Prints medians in
- * microseconds, a name and a figure a line:
+ * forking.c [ROUNDS] - what fork costs a program with 10,000 sites and a million live blocks. Prints medians
+ * in microseconds, a name and a figure a line:
  *
  *   fork          of the call, in the parent
  *   until_exec    from the call until a child that execs at once has done so (a pipe closes then)
  *   child_first   from the call until the child has its first block
- *   copying       the parent, the child still there: 100,000 frees and mallocs at random, pages copied on write
- *   not_copying   the same without a child
+ *   copying       the parent, the child still there: 50,000 frees and mallocs at random, pages copied on
+ * write not_copying   the same without a child
  */
 #include "bench.h"
 #include <fcntl.h>
@@ -19,27 +19,30 @@
 #define LIVE 1000000u
 #define MAX_ROUNDS 64
 
-/* 100 functions that each allocate, and 100 that call one of them: 10,000 stacks. Each has a frame of its own, or the
- * compiler would make one of them. */
-#define TEN(make, n) make(n##0) make(n##1) make(n##2) make(n##3) make(n##4) \
-	make(n##5) make(n##6) make(n##7) make(n##8) make(n##9)
-#define HUNDRED(make) TEN(make, 0) TEN(make, 1) TEN(make, 2) TEN(make, 3) TEN(make, 4) \
-	TEN(make, 5) TEN(make, 6) TEN(make, 7) TEN(make, 8) TEN(make, 9)
+/* 100 functions that each allocate, and 100 that call one of them: 10,000 stacks. Each has a frame of its
+ * own, or the compiler would make one of them. */
+#define TEN(make, n)                                                                                       \
+	make(n##0) make(n##1) make(n##2) make(n##3) make(n##4) make(n##5) make(n##6) make(n##7) make(n##8) \
+		make(n##9)
+#define HUNDRED(make)                                                                              \
+	TEN(make, 0)                                                                               \
+	TEN(make, 1) TEN(make, 2) TEN(make, 3) TEN(make, 4) TEN(make, 5) TEN(make, 6) TEN(make, 7) \
+		TEN(make, 8) TEN(make, 9)
 #define NAME_INNER(n) inner_##n,
 #define NAME_OUTER(n) outer_##n,
-#define INNER(n) \
-	static char *inner_##n(void) \
-	{ \
+#define INNER(n)                                      \
+	static char *inner_##n(void)                  \
+	{                                             \
 		volatile char frame[8 + __COUNTER__]; \
-		frame[0] = 0; \
+		frame[0] = 0;                         \
 		return (char *)malloc(32) + frame[0]; \
 	}
-#define OUTER(n) \
-	static char *outer_##n(unsigned i) \
-	{ \
+#define OUTER(n)                                      \
+	static char *outer_##n(unsigned i)            \
+	{                                             \
 		volatile char frame[8 + __COUNTER__]; \
-		frame[0] = 0; \
-		return inner[i]() + frame[0]; \
+		frame[0] = 0;                         \
+		return inner[i]() + frame[0];         \
 	}
 HUNDRED(INNER)
 static char *(*const inner[])(void) = {HUNDRED(NAME_INNER)};
@@ -57,7 +60,7 @@ static char *allocate(unsigned i)
 static void touch(void)
 {
 	static uint64_t x = 1;
-	for (unsigned i = 0; i < 100000; i++) {
+	for (unsigned i = 0; i < 50000; i++) {
 		const unsigned at = (unsigned)((uint64_t)next_number(&x) * LIVE >> 32);
 		free(blocks[at]);
 		blocks[at] = allocate(i);
@@ -128,16 +131,17 @@ static void median(const char *name, double *seconds, int n)
 
 int main(int argc, char **argv)
 {
-	const int asked = argc > 1 ? atoi(argv[1]) : 15;
+	const int asked = argc > 1 ? atoi(argv[1]) : 7;
 	const int rounds = asked < 1 || asked > MAX_ROUNDS ? MAX_ROUNDS : asked;
-	double in_fork[MAX_ROUNDS], exec[MAX_ROUNDS], first[MAX_ROUNDS], copying[MAX_ROUNDS], apart[MAX_ROUNDS];
+	double in_fork[MAX_ROUNDS], exec[MAX_ROUNDS], first[MAX_ROUNDS], copying[MAX_ROUNDS],
+		apart[MAX_ROUNDS];
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return 1;
 	for (unsigned i = 0; i < LIVE; i++)
 		blocks[i] = allocate(i);
-	touch();
 	for (int r = 0; r < rounds; r++) {
+		touch(); /* after a fork each page costs a fault once more */
 		apart[r] = touching();
 		with_child(&in_fork[r], &first[r], &copying[r]);
 		exec[r] = until_exec();

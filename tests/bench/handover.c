@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * handover.c PAIRS DEPTH - one thread allocates, another frees: blocks go from the one to the other through a ring.
- * Its last block is a mark: the end, early or not.
+ * handover.c PAIRS DEPTH - one thread allocates, another frees: blocks go from the one to the other through a
+ * ring. Its last block is a mark: the end, early or not.
  */
 #include "bench.h"
 #include <pthread.h>

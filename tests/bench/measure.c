@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * measure.c FILE SECONDS COMMAND... - runs a command and writes `wall user system peak status stopped` to FILE: seconds
- * (user and system of the whole tree that was waited for), the resident bytes of the largest process of it, the exit
- * status, and whether it was stopped because it ran for SECONDS.
+ * measure.c FILE SECONDS COMMAND... - runs a command and writes `wall user system peak status stopped` to
+ * FILE: seconds (user and system of the whole tree that was waited for), the resident bytes of the largest
+ * process of it, the exit status, and whether it was stopped because it ran for SECONDS.
  *
  * Small itself, because a child's peak begins at its parent's size.
  */
@@ -40,7 +40,8 @@ static void start(char **argv, double limit)
 	}
 	setpgid(pid, pid);
 	const struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-	const struct itimerval timer = {.it_value = {(time_t)limit, (suseconds_t)((limit - (time_t)limit) * 1e6)}};
+	const struct itimerval timer = {
+		.it_value = {(time_t)limit, (suseconds_t)((limit - (time_t)limit) * 1e6)}};
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
@@ -62,8 +63,8 @@ int main(int argc, char **argv)
 	if (!f)
 		return 2;
 	fprintf(f, "%.6f %.6f %.6f %ld %d %d\n",
-		(double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9, seconds(usage.ru_utime),
-		seconds(usage.ru_stime), usage.ru_maxrss * 1024,
+		(double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9,
+		seconds(usage.ru_utime), seconds(usage.ru_stime), usage.ru_maxrss * 1024,
 		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), alarms > 0);
 	return fclose(f) != 0;
 }

@@ -11,7 +11,8 @@ import time
 from arms import ROOT
 
 BENCH = os.path.join(ROOT, "build", "tests", "bench")
-GRACE = 2 # seconds from a program's own end of time to being stopped
+PATIENCE = 120 # seconds for a program that takes its own figures
+GRACE = 1 # seconds from a program's own end of time to being stopped
 PORTS = range(21900, 22000)
 
 
@@ -88,10 +89,15 @@ def measure(argv, limit, environment=None, drive=None, port=None):
 
 def run_arm(arm, workload, argv, port):
     """The figures of one run of a workload in one arm. pairs: how many a program that counts them got done."""
+    limit = PATIENCE if workload.prints else arm.limit
     with Scratch() as scratch:
-        figures, text = measure(arm.command(argv, scratch), arm.limit, workload.environment, workload.drive, port)
+        figures, text = measure(arm.command(argv, scratch), limit, workload.environment, workload.drive, port)
         figures["written_bytes"] = scratch.written()
+        if not figures["stopped"]:
+            arm.check(scratch)
     if workload.prints:
+        if figures["stopped"]:
+            raise RuntimeError(f"{workload.name}, {arm.name}: not done in {limit} s")
         return {name: float(value) for name, value in re.findall(r"^(\w+) ([\d.]+)$", text, re.MULTILINE)}
     pairs = re.search(r"^pairs (\d+)$", text, re.MULTILINE)
     if pairs:

@@ -18,12 +18,13 @@ from measure import Scratch, await_port, free_port
 
 PAGES = {"nginx static": "/index.html", "nginx Lua subrequest": "/page", "nginx Lua tables": "/table"}
 ONE_PROCESS = ", one process"
-SECONDS = 2 # of load in each turn
+SECONDS, SECONDS_ONE_PROCESS = 2, 1 # of load in each turn
 RUNS = 7 # turns at least
 
 
 class Server:
     def __init__(self, arm, name, scratch, workers):
+        self.arm, self.scratch = arm, scratch
         self.name, self.port, self.prefix = name, free_port(), os.path.join(scratch.path, "nginx")
         for folder in "logs", "html":
             os.makedirs(os.path.join(self.prefix, folder))
@@ -39,16 +40,32 @@ class Server:
         with open(os.path.join(self.prefix, "nginx.conf"), "w", encoding="utf-8") as conf:
             conf.write(text)
         argv = [shutil.which("nginx") or "/usr/sbin/nginx", "-p", self.prefix, "-c", "nginx.conf"]
-        self.said = os.path.join(scratch.path, "said")
-        with open(self.said, "w", encoding="ascii") as said:
+        with open(os.path.join(scratch.path, "said"), "w", encoding="ascii") as said:
             self.process = subprocess.Popen(arm.command(argv, scratch), stdout=said, stderr=said)
+        self.with_workers, self.pid, self.workers = workers, None, []
+
+    def await_ready(self):
         await_port(self.port)
-        with open(os.path.join(self.prefix, "logs", "nginx.pid"), encoding="ascii") as file:
-            self.pid = int(file.read())
+        self.pid = self.await_pid()
         self.workers = [self.pid]
-        if workers:
+        while self.with_workers and len(self.workers) < 2: # a listening port may be the master's alone
             with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
                 self.workers = [int(word) for word in file.read().split()]
+            time.sleep(0.1)
+        self.arm.check(self.scratch, 3 if self.with_workers else 1) # the master's and the workers'
+
+    def await_pid(self):
+        """From its file, which is there before there is anything in it."""
+        path = os.path.join(self.prefix, "logs", "nginx.pid")
+        for _ in range(100):
+            text = ""
+            if os.path.exists(path):
+                with open(path, encoding="ascii") as file:
+                    text = file.read()
+            if text.endswith("\n"):
+                return int(text)
+            time.sleep(0.1)
+        raise RuntimeError(f"nginx, {self.name}: no pid")
 
     def cpu_ns(self):
         total = 0
@@ -69,12 +86,13 @@ class Server:
                 "requests_per_second": float(re.search(r"Requests/sec: *([\d.]+)", out)[1])}
 
     def stop(self):
+        self.pid = self.pid or self.await_pid()
         for _ in range(100): # a daemon is not our child: there is nothing to wait for
+            self.process.poll()
             try:
                 os.kill(self.pid, signal.SIGQUIT)
             except ProcessLookupError:
                 break
-            self.process.poll()
             time.sleep(0.1)
         self.process.wait(60)
 
@@ -98,6 +116,7 @@ def run(arms, wanted, runs, say):
     try:
         for server in start_all(arms, scratches):
             servers.append(server)
+            server.await_ready()
             for page in PAGES.values():
                 server.load(page, 1) # the first pages are slow: caches, JIT
         for name, page in PAGES.items():
@@ -107,7 +126,8 @@ def run(arms, wanted, runs, say):
             for turn in range(runs):
                 say(f"{name}: {turn + 1}/{runs}")
                 for server in servers[turn % len(servers):] + servers[:turn % len(servers)]:
-                    taken[server.name].append(server.load(page, SECONDS))
+                    seconds = SECONDS if server.with_workers else SECONDS_ONE_PROCESS
+                    taken[server.name].append(server.load(page, seconds))
             results.append((name, taken))
     finally:
         for server in servers:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pair.c PAIRS DEPTH fixed|varied [THREADS] - malloc and free, PAIRS of them in all, from a stack DEPTH deep: what one
- * event costs where the program does nothing else. Each thread has its share, and its own blocks.
+ * pair.c PAIRS DEPTH fixed|varied [THREADS] - malloc and free, PAIRS of them in all, from a stack DEPTH deep:
+ * what one event costs where the program does nothing else. Each thread has its share, and its own blocks.
  *
- * fixed is the tightest loop there is, 64 bytes of which one is written: the allocator hands out the same block for
- * ever. varied takes 16 to 1024 bytes and writes the first and the last, as a program would.
+ * fixed is the tightest loop there is, 64 bytes of which one is written: the allocator hands out the same
+ * block for ever. varied takes 16 to 1024 bytes and writes the first and the last, as a program would.
  */
 #include "bench.h"
 #include <pthread.h>

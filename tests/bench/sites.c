@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sites.c - 100,000 stacks over 10,000 different return addresses, a live block on each: a large segment to read.
- * Each of 5,000 outer call sites leads to 20 of 5,000 inner ones.
+ * sites.c - 100,000 stacks over 10,000 different return addresses, a live block on each: a large segment to
+ * read. Each of 5,000 outer call sites leads to 20 of 5,000 inner ones.
  */
 #include <stdlib.h>
 
 static unsigned inner;
-static void *leaf(size_t n) { return malloc(n); }
+static void *leaf(size_t n)
+{
+	return malloc(n);
+}
 static void *call_inner(size_t n);
 #include "sites.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* starts.c N COMMAND... - starts a command N times, one after the other; prints the median in microseconds. */
+/* starts.c N COMMAND... - starts a command N times, one after the other; prints the median in microseconds.
+ */
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -31,7 +31,8 @@ def added(row, bare):
 
 
 def table(head, rows):
-    return [f"| {' | '.join(head)} |", "| --- |" + " ---: |" * (len(head) - 1), *(f"| {' | '.join(row)} |" for row in rows)]
+    return [f"| {' | '.join(head)} |", "| --- |" + " ---: |" * (len(head) - 1),
+            *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def label(row, runs):
@@ -100,7 +101,8 @@ def group_table(group, runs):
 
 def limit(what, most, value, unit="", least=False):
     met = value >= most if least else value <= most
-    return [what, f"{'at least' if least else 'at most'} {most:g}{unit}", f"{number(value)}{unit}", "yes" if met else "**no**"]
+    return [what, f"{'at least' if least else 'at most'} {most:g}{unit}", f"{number(value)}{unit}",
+            "yes" if met else "**no**"]
 
 
 def against_heaptrack(name, rows):
@@ -125,7 +127,8 @@ def limits(groups):
             lines += against_heaptrack(name, rows)
     if PAIR in found and TWO in found:
         one, two = (wall_ratio(found[name][EXACT], found[name][BARE]) for name in (PAIR, TWO))
-        lines.append(limit("two threads: throughput relative to bare, over that of one thread", 0.8, one / two, least=True))
+        lines.append(limit("two threads: throughput relative to bare, over that of one thread", 0.8, one / two,
+                           least=True))
     for name in nginx.PAGES:
         if name in found:
             rows = found[name]
@@ -143,13 +146,13 @@ def limits(groups):
 
 
 def markdown(about, groups):
+    turns = f" (nginx: {max(about['runs'], nginx.RUNS)})" if about["runs"] >= 5 else ""
     head = [f"{about['cpu']}, {about['cores']} cores, {about['memory_bytes'] / 2**30:.0f} GiB, {about['system']}, "
-            f"Linux {about['kernel']}, {about['date']}. Medians of {about['runs']} alternating runs"
-            f"{' (nginx: ' + str(max(about['runs'], nginx.RUNS)) + ')' if about['runs'] >= 5 else ''}; × is the ratio of "
-            "medians to the bare program, jemalloc and tcmalloc without their profilers beside. "
+            f"Linux {about['kernel']}, {about['date']}. Medians of {about['runs']} alternating runs{turns}; "
+            "× is the ratio of medians to the bare program, jemalloc and tcmalloc without their profilers beside. "
             "Peak resident is that of the largest process, heapray's segment included; written is what is left on a "
-            "disk. \">\": the run was stopped, × and added are then for as many pairs as the bare program did; a run of more "
-            "than 5 s was not repeated.", ""]
+            "disk. \">\": the run was stopped, × and added are then for as many pairs as the bare program did; a run of "
+            "more than 5 s was not repeated.", ""]
     head += [f"Not run: {name}: {why}." for name, why in about["not_run"].items()]
     head += [f"FAILED: {name}." for name in about["failed"]]
     asked = limits(groups)

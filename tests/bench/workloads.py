@@ -69,9 +69,10 @@ def compiler(directory, port):
     """cc1, the compiler proper, on the source file here that is the largest once preprocessed."""
     units = []
     for source in glob.glob(os.path.join(ROOT, "report", "*.c")) + glob.glob(os.path.join(ROOT, "shim", "*.c")):
-        unit = os.path.join(directory, os.path.basename(os.path.dirname(source)) + "_" + os.path.basename(source)[:-2] + ".i")
+        folder = os.path.dirname(source)
+        unit = os.path.join(directory, f"{os.path.basename(folder)}_{os.path.basename(source)[:-2]}.i")
         subprocess.run(["gcc", "-E", "-std=gnu11", "-D_GNU_SOURCE", '-DHEAPRAY_VERSION=""', "-I" + ROOT + "/include",
-                        "-I" + os.path.dirname(source), "-o", unit, source], check=True)
+                        "-I" + folder, "-o", unit, source], check=True)
         units.append(unit)
     largest = max(units, key=os.path.getsize)
     cc1 = subprocess.run(["gcc", "-print-prog-name=cc1"], check=True, capture_output=True, text=True).stdout.strip()
