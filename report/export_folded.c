@@ -40,7 +40,10 @@ void export_folded(const struct model *model, enum measure by, FILE *out)
 		if (value == 0)
 			continue;
 		put_name(model->domains[row->domain], out);
-		for (size_t k = model_frames(model, row, &frames); k-- > 0;) {
+		const size_t count = model_frames(model, row, &frames);
+		if (count == 0)
+			fputs(";[no stack]", out);
+		for (size_t k = count; k-- > 0;) {
 			putc_unlocked(';', out);
 			put_frame(&model->frames[frames[k]], out);
 		}

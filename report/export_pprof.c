@@ -37,7 +37,7 @@ struct profile {
 	uint32_t string_count, function_count;
 	struct mapping *mappings;
 	size_t mapping_count, mapping_room;
-	bool *located; /* by frame: its location is written */
+	bool *located; /* by frame: its location is written; the last is that of stacks without a frame */
 };
 
 static uint32_t string(struct profile *p, const char *text)
@@ -166,6 +166,25 @@ static void location(struct profile *p, uint32_t first, size_t count)
 	protobuf_free(&line);
 }
 
+/* A sample without a location would be in no node of a reader's: its bytes would be missing from the sum. */
+static void no_stack(struct profile *p)
+{
+	const struct frame nothing = {.kind = FRAME_NOTE, .function = "<no stack>"};
+	struct protobuf body = {0}, line = {0};
+	const size_t id = p->model->frame_count + 1;
+
+	protobuf_number(&p->packed, id);
+	if (p->located[id - 1])
+		return;
+	p->located[id - 1] = true;
+	protobuf_integer(&body, L_ID, id);
+	protobuf_integer(&line, 1, function(p, &nothing));
+	protobuf_message(&body, L_LINE, &line);
+	protobuf_message(&p->bytes, P_LOCATION, &body);
+	protobuf_free(&body);
+	protobuf_free(&line);
+}
+
 /* How many frames from `at` on are of one address: the frames of a place follow each other in the model. */
 static size_t one_address(const struct model *model, const uint32_t *frames, size_t count)
 {
@@ -192,6 +211,8 @@ static void sample(struct profile *p, const struct row *row, uint32_t key)
 		location(p, frames[i], length);
 		protobuf_number(&p->packed, frames[i] + 1);
 	}
+	if (count == 0)
+		no_stack(p);
 	protobuf_message(&body, S_LOCATIONS, &p->packed);
 	protobuf_number(&p->packed, f->allocated_count);
 	protobuf_number(&p->packed, f->allocated_bytes);
@@ -216,7 +237,7 @@ void export_pprof(const struct family *family, const struct model *model, uint64
 		const uint32_t *frames;
 		model_frames(model, &model->rows[i], &frames);
 	}
-	p.located = xcalloc(model->frame_count, sizeof(*p.located));
+	p.located = xcalloc(model->frame_count + 1, sizeof(*p.located));
 	trie_open(&p.strings);
 	trie_open(&p.functions);
 	string(&p, ""); /* number 0 */

@@ -37,9 +37,9 @@ is 'promtool has nothing to say about the metrics' "$(promtool check metrics <"$
 holds 'nor about the rules of the example' promtool check rules "$fleet/rules.yml"
 listen=$((21870 + RANDOM % 20)) web=$((21840 + RANDOM % 20))
 mkdir -p "$work/prometheus"
-sed "s/127\.0\.0\.1:9464/127.0.0.1:$listen/; s/\(scrape_interval\|evaluation_interval\|scrape_timeout\): .*/\1: 2s/" \
+sed "s/127\.0\.0\.1:9464/127.0.0.1:$listen/; s/\(scrape_interval\|evaluation_interval\|scrape_timeout\): .*/\1: 5s/" \
 	"$fleet/prometheus.yml" >"$work/prometheus/prometheus.yml"
-sed 's/interval: .*/interval: 2s/' "$fleet/rules.yml" >"$work/prometheus/rules.yml"
+sed 's/interval: .*/interval: 5s/' "$fleet/rules.yml" >"$work/prometheus/rules.yml"
 holds 'nor about its configuration' promtool check config "$work/prometheus/prometheus.yml"
 "$heapray" export "$master" --listen 127.0.0.1:$listen 2>"$work/said" &
 started+=($!)
@@ -48,15 +48,14 @@ prometheus --config.file="$work/prometheus/prometheus.yml" --storage.tsdb.path="
 started+=($!)
 query() { curl -s --max-time 10 -G "http://127.0.0.1:$web/api/v1/query" --data-urlencode "query=$1"; }
 answered() { [ "$(query "$1" | jq '.data.result | length')" -gt 0 ]; }
-holds 'a real Prometheus scrapes it' await 60 answered 'heapray_zone_pages_free{zone="cats"}'
+holds 'a real Prometheus scrapes it' await 90 answered 'heapray_zone_pages_free{zone="cats"}'
 is 'and answers for a zone'\''s free pages' "$(query 'heapray_zone_pages_free{zone="cats"}' | jq -r '.data.result[0].value[1]')" \
 	"$("$heapray" zones "$master" cats --json | jq '.zones[0].pages_free')"
-sleep 6 # three scrapes: rates need two
 while IFS= read -r panel; do
-	holds "a panel of the example has an answer: $panel" await 30 answered "$panel"
+	holds "a panel of the example has an answer: $panel" await 60 answered "$panel" # rates need two scrapes
 done < <(sed -n 's/^    query: //p' "$fleet/README.md")
 await 30 answered 'heapray:family_resident_bytes'
 is 'a recording rule has its series' "$(query heapray:family_resident_bytes | jq '.data.result | length')" 1
 nginx_stop
 down() { [ "$(query heapray_up | jq -r '.data.result[0].value[1]')" = 0 ]; }
-holds 'when nginx has ended, heapray_up is 0' await 30 down
+holds 'when nginx has ended, heapray_up is 0' await 60 down
