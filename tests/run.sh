@@ -10,8 +10,9 @@
 #
 # and may print what else it likes, which is shown only if something failed. One that exits with another
 # status than 0 without having said `not ok`, says nothing at all, or takes too long, has failed as a whole.
-# Programs run one after the other. With WORDs only those whose path has one of them run; --long adds
-# tests/integration/long/. The last line is `N passed, N failed`, with `, N skipped` if any; exit 1 if one failed.
+# Two programs run at a time; their lines appear when they end. With WORDs only those whose path has one of them run;
+# --long adds tests/integration/long/. The last line is `N passed, N failed`, with `, N skipped` if any; exit 1 if one
+# failed.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 export LC_ALL=C
@@ -24,8 +25,8 @@ if [ "${1:-}" = --long ]; then
 fi
 words=("$@")
 
-log=$(mktemp) results=$(mktemp) tap=$(mktemp)
-trap 'rm -f "$log" "$results" "$tap"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 passed=0 failed=0 skipped=0
 
 wanted() {
@@ -37,56 +38,82 @@ wanted() {
 	return 1
 }
 
-# run NAME SECONDS COMMAND...: runs it and counts its lines, which it wrote to $log (or Check to $tap).
+# run DIRECTORY NAME SECONDS COMMAND...: runs it and gathers what it said, in its words or in Check's, in `results`.
 run() {
-	local name=$1 limit=$2 status start=$EPOCHREALTIME
-	shift 2
-	: >"$tap"
-	CK_TAP_LOG_FILE_NAME=$tap CK_VERBOSITY=silent timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
+	local to=$1 name=$2 limit=$3 status start=$EPOCHREALTIME
+	shift 3
+	CK_TAP_LOG_FILE_NAME=$to/tap CK_VERBOSITY=silent timeout -k 10 "$limit" "$@" >"$to/log" 2>&1 </dev/null
 	status=$?
 	{
-		grep -E '^(ok|not ok|skip) ' "$log"
-		sed -nE 's/^ok [0-9]+ - [^:]*:([^:]*):([^:]*): .*/ok \1: \2/p
-			s/^not ok [0-9]+ - ([^:]*:[^:]*):([^:]*): (.*)/not ok \2: \1: \3/p' "$tap"
-	} >"$results"
+		grep -E '^(ok|not ok|skip) ' "$to/log"
+		[ -e "$to/tap" ] && sed -nE 's/^ok [0-9]+ - [^:]*:([^:]*):([^:]*): .*/ok \1: \2/p
+			s/^not ok [0-9]+ - ([^:]*:[^:]*):([^:]*): (.*)/not ok \2: \1: \3/p' "$to/tap"
+	} >"$to/results"
 	if [ $status -eq 124 ] || [ $status -eq 137 ]; then
-		echo "not ok $name: took more than $limit s" >>"$results"
-	elif [ $status -ne 0 ] && ! grep -q '^not ok ' "$results"; then
-		echo "not ok $name: exit status $status" >>"$results"
-	elif [ ! -s "$results" ]; then
-		echo "not ok $name: tested nothing" >>"$results"
+		echo "not ok $name: took more than $limit s" >>"$to/results"
+	elif [ $status -ne 0 ] && ! grep -q '^not ok ' "$to/results"; then
+		echo "not ok $name: exit status $status" >>"$to/results"
+	elif [ ! -s "$to/results" ]; then
+		echo "not ok $name: tested nothing" >>"$to/results"
 	fi
-	report "$name" "$start"
+	awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", b - a }' >"$to/took"
 }
 
+# report DIRECTORY NAME: prints and counts what run() gathered there.
 report() {
 	local p f s
-	p=$(grep -c '^ok ' "$results") f=$(grep -c '^not ok ' "$results") s=$(grep -c '^skip ' "$results")
+	p=$(grep -c '^ok ' "$1/results") f=$(grep -c '^not ok ' "$1/results") s=$(grep -c '^skip ' "$1/results")
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-	printf '%-44s %3d passed' "$1" "$p"
+	printf '%-44s %3d passed' "$2" "$p"
 	[ "$f" -gt 0 ] && printf ', %d FAILED' "$f"
 	[ "$s" -gt 0 ] && printf ', %d skipped' "$s"
-	awk -v a="$2" -v b="$EPOCHREALTIME" 'BEGIN { printf "  (%.1f s)\n", b - a }'
-	grep '^skip ' "$results" | sed 's/^/    /'
+	printf '  (%s)\n' "$(cat "$1/took")"
+	grep '^skip ' "$1/results" | sed 's/^/    /'
 	if [ "$f" -gt 0 ]; then
-		grep '^not ok ' "$results" | sed 's/^/    /'
-		grep -vE '^(ok|not ok|skip) ' "$log" | tail -n 60 | sed 's/^/    | /'
+		grep '^not ok ' "$1/results" | sed 's/^/    /'
+		grep -vE '^(ok|not ok|skip) ' "$1/log" | tail -n 60 | sed 's/^/    | /'
 	fi
+}
+
+declare -A running=() # pid: slot and name
+busy=(0 0)            # slots; a program knows its own as TEST_SLOT, and takes its ports by it
+
+# queue NAME SECONDS COMMAND...: runs it as soon as a slot is free.
+queue() {
+	[ ${#running[@]} -lt 2 ] || reap
+	local slot=$((busy[0] ? 1 : 0))
+	busy[slot]=1
+	rm -rf "${scratch:?}/$slot"
+	mkdir "$scratch/$slot"
+	TEST_SLOT=$slot run "$scratch/$slot" "$@" &
+	running[$!]="$slot $1"
+}
+
+reap() {
+	local pid slot name
+	wait -n -p pid "${!running[@]}"
+	read -r slot name <<<"${running[$pid]}"
+	unset "running[$pid]"
+	busy[slot]=0
+	report "$scratch/$slot" "$name"
 }
 
 for test in build/tests/unit/test_*; do
 	case $test in *.d | *'*') continue ;; esac
 	[ -e "tests/unit/$(basename "$test").c" ] || continue # left over from a test that is gone
-	wanted "$test" && run "${test#build/tests/}" 60 "$test"
+	wanted "$test" && queue "${test#build/tests/}" 60 "$test"
 done
-wanted tests/check-layers.sh && run check-layers 60 sh -c 'tests/check-layers.sh build && echo ok layers, exports and imports'
+wanted tests/check-layers.sh && queue check-layers 60 sh -c 'tests/check-layers.sh build && echo ok layers, exports and imports'
 for test in tests/integration/*.sh ${long:+tests/integration/long/*.sh}; do
 	case $(basename "$test") in lib*.sh | '*.sh') continue ;; esac
 	limit=120
 	case $test in */long/*) limit=900 ;; esac
-	wanted "$test" && run "${test#tests/}" $limit bash "$test"
+	wanted "$test" && queue "${test#tests/}" $limit bash "$test"
 done
 
+while [ ${#running[@]} -gt 0 ]; do
+	reap
+done
 printf '%d passed, %d failed' $passed $failed
 [ $skipped -gt 0 ] && printf ', %d skipped' $skipped
 printf '\n'

@@ -87,12 +87,12 @@ segment_of() {
 	printf '%s\n' "${files[-1]}"
 }
 
-# free_port: one that nobody listens on, differing between tests that run at once.
+# free_port: one that nobody listens on; tests that run at once take theirs from different halves.
 free_port() {
-	local port=$((21300 + RANDOM % 100)) i
-	for i in {1..100}; do
-		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-		port=$((21300 + (port + 1) % 100))
+	local base=$((21300 + ${TEST_SLOT:-0} * 50)) offset=$((RANDOM % 50)) i
+	for i in {1..50}; do
+		(exec 3<>"/dev/tcp/127.0.0.1/$((base + offset))") 2>/dev/null || { echo $((base + offset)); return; }
+		offset=$(((offset + 1) % 50))
 	done
 	return 1
 }

@@ -23,8 +23,12 @@ retire() {
 nginx_conf "env LD_PRELOAD;" "env HEAPRAY_DIR;"
 nginx_start || { not_ok "nginx starts" "$(cat "$work/nginx.out")"; exit; }
 holds "USR2 with env LD_PRELOAD: the new binary runs" upgrade
-"$heapray" ps --dir "$segments" --json >"$work/ps"
-is "both masters are watched" "$(jq -c '[.processes[] | select(.role == "master" and .preloaded) | .pid] | sort' "$work/ps")" "[$master,$new]"
+# (A child is a master until it has written its title.)
+both_masters() {
+	[ "$("$heapray" ps --dir "$segments" --json |
+		jq -c '[.processes[] | select(.role == "master" and .preloaded) | .pid] | sort')" = "[$master,$new]" ]
+}
+holds "both masters are watched" await 5 both_masters
 "$heapray" breakdown "$new" --dir "$segments" --json >"$work/breakdown" 2>"$work/errors"
 is "the new family alone" "$(jq --argjson old "$master" '[.processes[].pid] | index($old)' "$work/breakdown")" null
 is "and all of it" "$(jq '[.processes[] | select(.role == "worker" or .role == "master")] | length' "$work/breakdown")" 3
@@ -40,7 +44,8 @@ holds "USR2 without it: the new binary runs" upgrade
 is "and answers" "$(get /tables)" 300
 "$heapray" breakdown "$new" --dir "$segments" --json >"$work/breakdown" 2>"$work/errors"
 is "the new one is not preloaded" "$(jq -c '[.processes[].preloaded] | unique' "$work/breakdown")" '[false]'
-holds "and heapray says what to write into nginx.conf" grep -q 'env LD_PRELOAD' "$work/errors"
+"$heapray" ps --dir "$segments" >"$work/ps" 2>&1
+holds "and ps says what to write into nginx.conf" grep -q 'env LD_PRELOAD' "$work/ps"
 retire
 master=$new
 nginx_stop
