@@ -93,7 +93,7 @@ void "a program with its own malloc" "malloc is linked into own" jemalloc "$work
 void "the allocator before the shim" "wrong order" glibc,mimalloc \
 	env "LD_PRELOAD=libjemalloc.so.2:$shim" "$programs/compare_cxx"
 void "a program that drops the shim" "went on without the shim" glibc,mimalloc \
-	env LD_PRELOAD=libjemalloc.so.2 "$programs/compare_cxx"
+	env LD_PRELOAD=libjemalloc.so.2 sleep 0.5
 void "a program that crashes" "signal 11" glibc,tcmalloc sh -c 'kill -SEGV $$'
 void "a library that is no allocator" "malloc of .* is served by libc.so.6" /usr/lib/x86_64-linux-gnu/libm.so.6 "$programs/compare_cxx"
 
