@@ -25,6 +25,7 @@ class Arm:
 
     def __init__(self, name, command, leaves=None, missing=None, limit=LIMIT):
         self.name, self.command, self.leaves, self.missing, self.limit = name, command, leaves, missing, limit
+        self.ours = name in (BARE, EXACT, SAMPLED)
 
     def check(self, scratch, least=1):
         """A tool that was not there costs nothing: such figures must not come into a table."""

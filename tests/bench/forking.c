@@ -26,8 +26,9 @@
 		make(n##9)
 #define HUNDRED(make)                                                                              \
 	TEN(make, 0)                                                                               \
-	TEN(make, 1) TEN(make, 2) TEN(make, 3) TEN(make, 4) TEN(make, 5) TEN(make, 6) TEN(make, 7) \
-		TEN(make, 8) TEN(make, 9)
+	TEN(make, 1)                                                                               \
+	TEN(make, 2) TEN(make, 3) TEN(make, 4) TEN(make, 5) TEN(make, 6) TEN(make, 7) TEN(make, 8) \
+		TEN(make, 9)
 #define NAME_INNER(n) inner_##n,
 #define NAME_OUTER(n) outer_##n,
 #define INNER(n)                                      \

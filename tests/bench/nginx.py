@@ -42,7 +42,7 @@ class Server:
         argv = [shutil.which("nginx") or "/usr/sbin/nginx", "-p", self.prefix, "-c", "nginx.conf"]
         with open(os.path.join(scratch.path, "said"), "w", encoding="ascii") as said:
             self.process = subprocess.Popen(arm.command(argv, scratch), stdout=said, stderr=said)
-        self.with_workers, self.pid, self.workers = workers, None, []
+        self.with_workers, self.pid, self.workers, self.stopped = workers, None, [], False
 
     def await_ready(self):
         await_port(self.port)
@@ -52,7 +52,6 @@ class Server:
             with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
                 self.workers = [int(word) for word in file.read().split()]
             time.sleep(0.1)
-        self.arm.check(self.scratch, 3 if self.with_workers else 1) # the master's and the workers'
 
     def await_pid(self):
         """From its file, which is there before there is anything in it."""
@@ -86,6 +85,9 @@ class Server:
                 "requests_per_second": float(re.search(r"Requests/sec: *([\d.]+)", out)[1])}
 
     def stop(self):
+        if self.stopped:
+            return
+        self.stopped = True
         self.pid = self.pid or self.await_pid()
         for _ in range(100): # a daemon is not our child: there is nothing to wait for
             self.process.poll()
@@ -95,6 +97,10 @@ class Server:
                 break
             time.sleep(0.1)
         self.process.wait(60)
+
+    def check(self):
+        """After its end, when everything is written: something of the master and of each worker."""
+        self.arm.check(self.scratch, 3 if self.with_workers else 1)
 
 
 def start_all(arms, scratches):
@@ -108,6 +114,11 @@ def start_all(arms, scratches):
             name += ONE_PROCESS
         scratches.append(Scratch().__enter__())
         yield Server(by_name[name.removesuffix(ONE_PROCESS)], name, scratches[-1], not name.endswith(ONE_PROCESS))
+
+
+def stop_all(servers):
+    for server in servers:
+        server.stop()
 
 
 def run(arms, wanted, runs, say):
@@ -129,9 +140,11 @@ def run(arms, wanted, runs, say):
                     seconds = SECONDS if server.with_workers else SECONDS_ONE_PROCESS
                     taken[server.name].append(server.load(page, seconds))
             results.append((name, taken))
-    finally:
+        stop_all(servers)
         for server in servers:
-            server.stop()
+            server.check()
+    finally:
+        stop_all(servers)
         for scratch in scratches:
             scratch.__exit__()
     return results

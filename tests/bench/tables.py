@@ -151,8 +151,8 @@ def markdown(about, groups):
             f"Linux {about['kernel']}, {about['date']}. Medians of {about['runs']} alternating runs{turns}; "
             "× is the ratio of medians to the bare program, jemalloc and tcmalloc without their profilers beside. "
             "Peak resident is that of the largest process, heapray's segment included; written is what is left on a "
-            "disk. \">\": the run was stopped, × and added are then for as many pairs as the bare program did; a run of "
-            "more than 5 s was not repeated.", ""]
+            "disk. \">\": the run was stopped, × and added are then for as many pairs as the bare program did; another "
+            "tool's run of more than 5 s was not repeated.", ""]
     head += [f"Not run: {name}: {why}." for name, why in about["not_run"].items()]
     head += [f"FAILED: {name}." for name in about["failed"]]
     asked = limits(groups)
