@@ -21,14 +21,13 @@
 
 /* 100 functions that each allocate, and 100 that call one of them: 10,000 stacks. Each has a frame of its
  * own, or the compiler would make one of them. */
-#define TEN(make, n)                                                                                       \
-	make(n##0) make(n##1) make(n##2) make(n##3) make(n##4) make(n##5) make(n##6) make(n##7) make(n##8) \
-		make(n##9)
-#define HUNDRED(make)                                                                              \
-	TEN(make, 0)                                                                               \
-	TEN(make, 1)                                                                               \
-	TEN(make, 2) TEN(make, 3) TEN(make, 4) TEN(make, 5) TEN(make, 6) TEN(make, 7) TEN(make, 8) \
-		TEN(make, 9)
+/* clang-format off */
+#define TEN(make, n) \
+	make(n##0) make(n##1) make(n##2) make(n##3) make(n##4) make(n##5) make(n##6) make(n##7) make(n##8) make(n##9)
+#define HUNDRED(make) \
+	TEN(make, 0) TEN(make, 1) TEN(make, 2) TEN(make, 3) TEN(make, 4) \
+	TEN(make, 5) TEN(make, 6) TEN(make, 7) TEN(make, 8) TEN(make, 9)
+/* clang-format on */
 #define NAME_INNER(n) inner_##n,
 #define NAME_OUTER(n) outer_##n,
 #define INNER(n)                                      \
