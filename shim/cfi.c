@@ -237,6 +237,12 @@ static void register_expression(struct row *row, struct bytes *b, uint64_t reg)
 	set_register(row, reg, simple && reg == ARCH_DWARF_FRAME ? REG_AT_FRAME : REG_OTHER, offset);
 }
 
+/* In unsigned numbers: a damaged object's product may overflow, and rule_of refuses what is out of range. */
+static int64_t scaled(const struct unit *u, uint64_t factored)
+{
+	return (int64_t)(factored * (uint64_t)u->data_align);
+}
+
 #define REMEMBER 8
 
 /* Runs a program until its location passes pc. false: an instruction not known. */
@@ -252,7 +258,7 @@ static bool run(struct bytes b, const struct unit *u, uintptr_t location, uintpt
 		case 0x02: advance = take(&b, 1); break;
 		case 0x03: advance = take(&b, 2); break;
 		case 0x04: advance = take(&b, 4); break;
-		case 0x80: set_register(row, low6, REG_AT_CFA, (int64_t)take_uleb(&b) * u->data_align); continue;
+		case 0x80: set_register(row, low6, REG_AT_CFA, scaled(u, take_uleb(&b))); continue;
 		case 0xc0: restore_register(row, initial, low6); continue;
 		case 0x00: continue;
 		case 0x01: /* set_loc */
@@ -260,7 +266,7 @@ static bool run(struct bytes b, const struct unit *u, uintptr_t location, uintpt
 			if (location > pc)
 				return !b.bad;
 			continue;
-		case 0x05: reg = take_uleb(&b); set_register(row, reg, REG_AT_CFA, (int64_t)take_uleb(&b) * u->data_align); continue;
+		case 0x05: reg = take_uleb(&b); set_register(row, reg, REG_AT_CFA, scaled(u, take_uleb(&b))); continue;
 		case 0x06: restore_register(row, initial, take_uleb(&b)); continue;
 		case 0x07: set_register(row, take_uleb(&b), REG_UNDEFINED, 0); continue;
 		case 0x08: set_register(row, take_uleb(&b), REG_SAME, 0); continue;
@@ -285,17 +291,17 @@ static bool run(struct bytes b, const struct unit *u, uintptr_t location, uintpt
 		case 0x0f: cfa_expression(row, &b); continue;
 		case 0x10: register_expression(row, &b, take_uleb(&b)); continue;
 		case 0x16: reg = take_uleb(&b); set_register(row, reg, REG_OTHER, 0); skip(&b, take_uleb(&b)); continue;
-		case 0x11: reg = take_uleb(&b); set_register(row, reg, REG_AT_CFA, take_sleb(&b) * u->data_align); continue;
+		case 0x11: reg = take_uleb(&b); set_register(row, reg, REG_AT_CFA, scaled(u, (uint64_t)take_sleb(&b))); continue;
 		case 0x12:
 			row->cfa_other = row->cfa_at_frame = false;
 			row->cfa_reg = take_uleb(&b);
-			row->cfa_offset = take_sleb(&b) * u->data_align;
+			row->cfa_offset = scaled(u, (uint64_t)take_sleb(&b));
 			continue;
-		case 0x13: row->cfa_offset = take_sleb(&b) * u->data_align; continue;
+		case 0x13: row->cfa_offset = scaled(u, (uint64_t)take_sleb(&b)); continue;
 		case 0x14: reg = take_uleb(&b); take_uleb(&b); set_register(row, reg, REG_OTHER, 0); continue;
 		case 0x15: reg = take_uleb(&b); take_sleb(&b); set_register(row, reg, REG_OTHER, 0); continue;
 		case 0x2e: take_uleb(&b); continue; /* GNU_args_size */
-		case 0x2f: reg = take_uleb(&b); set_register(row, reg, REG_AT_CFA, -(int64_t)take_uleb(&b) * u->data_align); continue;
+		case 0x2f: reg = take_uleb(&b); set_register(row, reg, REG_AT_CFA, scaled(u, -take_uleb(&b))); continue;
 		default: return false;
 		}
 		location += advance * u->code_align;
@@ -343,7 +349,7 @@ static const uint8_t *find_fde(const uint8_t *hdr, uintptr_t high, uintptr_t pc)
 		return NULL;
 	take_encoded(&b, (uint8_t)pointer_encoding);
 	uint64_t count = take_encoded(&b, (uint8_t)count_encoding);
-	if (b.bad || count == 0 || count > (uint64_t)(b.end - b.at) / 8)
+	if (b.bad || count == 0 || count > (uint64_t)(b.end - b.at) / 8 || (uintptr_t)b.at % sizeof(int32_t) != 0)
 		return NULL;
 	const int32_t *table = (const void *)b.at;
 	intptr_t wanted = (intptr_t)(pc - (uintptr_t)hdr);
