@@ -33,5 +33,6 @@ int main(int argc, char **argv)
 	pthread_create(&thread, NULL, churn, NULL);
 	pthread_create(&thread, NULL, churn, NULL);
 	pthread_create(&thread, NULL, execute, text);
-	pthread_exit(NULL);
+	pthread_join(thread, NULL);
+	return 4;
 }
