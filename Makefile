@@ -41,6 +41,8 @@ help:
 	'make check-layers  who may include whom, exports, imports' \
 	'make lint          cppcheck, clang-tidy, clang-format, as far as they are there' \
 	'make install       into PREFIX (/usr/local), below DESTDIR' \
+	'make deb           a Debian package, in build/' \
+	'make fuzz          hostile bytes through every reader, FUZZ_SECONDS=60 each (clang)' \
 	'make deps          the Debian packages for all of these, as root' \
 	'make clean'
 
@@ -94,6 +96,26 @@ install: $(PRODUCT)
 	install -D -m 755 $(B)/libheapray.so $(DESTDIR)$(PREFIX)/lib/heapray/libheapray.so
 	install -D -m 644 report/heapray.1 $(DESTDIR)$(PREFIX)/share/man/man1/heapray.1
 	$(if $(wildcard include/heapray.h),install -D -m 644 include/heapray.h $(DESTDIR)$(PREFIX)/include/heapray.h)
+	install -D -m 644 report/heapray.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/heapray
+
+# A Debian package of what `make install` installs, below /usr; it needs the libraries the two are linked with.
+.PHONY: deb
+deb: $(PRODUCT)
+	rm -rf $(B)/deb
+	$(MAKE) --no-print-directory install DESTDIR=$(B)/deb PREFIX=/usr
+	strip --strip-unneeded $(B)/deb/usr/bin/heapray
+	gzip -9n $(B)/deb/usr/share/man/man1/heapray.1
+	install -D -m 644 LICENSE $(B)/deb/usr/share/doc/heapray/copyright
+	mkdir -p $(B)/deb/DEBIAN $(B)/deb-work/debian
+	printf 'Source: heapray\n\nPackage: heapray\nArchitecture: any\n' >$(B)/deb-work/debian/control
+	cd $(B)/deb-work && printf '%s\n' 'Package: heapray' 'Version: $(VERSION)' 'Section: devel' 'Priority: optional' \
+		"Architecture: $$(dpkg --print-architecture)" 'Maintainer: heapray <heapray@localhost>' \
+		"Depends: $$(dpkg-shlibdeps -O ../deb/usr/bin/heapray ../deb/usr/lib/heapray/libheapray.so | sed 's/^shlibs:Depends=//')" \
+		"Installed-Size: $$(du -ks ../deb/usr | cut -f1)" \
+		'Description: X-ray of the memory of a running program' \
+		' A preloaded library tags every allocation with who made it; the reporter shows' \
+		' where the memory is and how it grows, while the program runs.' >../deb/DEBIAN/control
+	dpkg-deb --root-owner-group --build $(B)/deb $(B)/heapray_$(VERSION)_$$(dpkg --print-architecture).deb
 
 clean:
 	rm -rf $(B)
@@ -174,6 +196,10 @@ demo: deps-demo $(PRODUCT)
 
 bench: deps-bench $(PRODUCT) $(BENCH_PROGRAMS)
 	@tests/bench/bench.py $(if $(RUNS),--runs $(RUNS)) $(BENCH)
+
+.PHONY: fuzz
+fuzz: deps-build
+	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),60)
 
 # ---- rules of the house --------------------------------------------------------------------------------
 
