@@ -14,7 +14,9 @@
  * worker drops its privileges or enters a chroot. A child forked by a bare system call makes it here.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "shim.h"
 
@@ -22,6 +24,24 @@ static volatile uint32_t closed;
 volatile uint32_t *hr_gate = &closed;
 static enum { OFF, ON, CHILD } state; /* CHILD: of a fork, before its first event */
 static uint64_t pid;
+
+/*
+ * A line that cannot be written costs the program nothing: neither a SIGPIPE, where nobody reads descriptor 2,
+ * nor a SIGXFSZ, where it is a file and RLIMIT_FSIZE ends it. Such a signal is kept off and taken away again.
+ */
+static void write_quietly(const char *text, size_t bytes)
+{
+	const uint64_t ours = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
+	const struct timespec at_once = {0, 0};
+	uint64_t before = 0, pending = 0;
+	arch_syscall6(SYS_rt_sigpending, (long)&pending, sizeof pending, 0, 0, 0, 0);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&ours, (long)&before, sizeof before, 0, 0);
+	if (sys_failed(sys_write(2, text, bytes))) {
+		const uint64_t fresh = ours & ~pending; /* one that waited before is the program's */
+		arch_syscall6(SYS_rt_sigtimedwait, (long)&fresh, 0, (long)&at_once, sizeof fresh, 0, 0);
+	}
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof before, 0, 0);
+}
 
 /* At most one line a reason, from the constructor only: later, descriptor 2 may be the program's data. */
 static void say(const char *a, const char *b, const char *c, const char *d)
@@ -36,7 +56,7 @@ static void say(const char *a, const char *b, const char *c, const char *d)
 		memcpy(text + at, parts[i], n);
 		at += n;
 	}
-	sys_write(2, text, at);
+	write_quietly(text, at);
 }
 
 /* ---- start ------------------------------------------------------------------------------------ */

@@ -58,6 +58,8 @@ allocators=glibc tortured "RTLD_DEEPBIND" "$programs/torture_deepbind" "$program
 
 tortured "ulimit -n 4" sh -c "ulimit -n 4; exec $programs/busy"
 tortured "ulimit -f 0" sh -c "(ulimit -f 0; exec $programs/torture_realloc 1000) | cat"
+tortured "standard error that nobody reads" sh -c \
+	"{ exec 3>&1; { sleep 0.3; ulimit -f 0; $programs/torture_realloc 1000 >&3; echo status \$? >&3; } 2>&1 | true; } | cat"
 allocators="glibc tcmalloc" tortured "ulimit -v of 100 MiB" sh -c "ulimit -v 102400; exec $programs/torture_realloc 1000"
 tortured "ulimit -s of 128 KiB" sh -c "ulimit -s 128; exec $programs/torture_deep"
 tortured "standard descriptors closed" sh -c "exec $programs/torture_nofds $work/result <&- >&- 2>&-"
