@@ -53,7 +53,7 @@ BUILD_PACKAGES := libc6-dev libunwind-dev uthash-dev libdw-dev libelf-dev libibe
 NGINX_PACKAGES := nginx libnginx-mod-http-lua libluajit2-5.1-dev wrk curl ca-certificates procps jq
 ALLOCATOR_PACKAGES := libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
 TEST_PACKAGES := $(NGINX_PACKAGES) $(ALLOCATOR_PACKAGES) check g++ heaptrack redis-server redis-tools memcached sqlite3 \
-	lua5.4 python3-minimal musl-tools binutils util-linux chromium python3
+	lua5.4 python3-minimal musl-tools binutils util-linux tmux chromium python3
 LONG_TEST_PACKAGES := golang-go prometheus
 BENCH_PACKAGES := libgoogle-perftools4 python3
 

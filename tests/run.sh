@@ -106,7 +106,7 @@ done
 wanted tests/check-layers.sh && queue check-layers 60 sh -c 'tests/check-layers.sh build && echo ok layers, exports and imports'
 for test in tests/integration/*.sh ${long:+tests/integration/long/*.sh}; do
 	case $(basename "$test") in lib*.sh | '*.sh') continue ;; esac
-	limit=120
+	limit=300 # what hangs ends; a busy machine may need more than it takes alone
 	case $test in */long/*) limit=900 ;; esac
 	wanted "$test" && queue "${test#tests/}" $limit bash "$test"
 done

@@ -4,7 +4,7 @@
 
 make -C "$root" -s DEPS=no install PREFIX=/opt/x DESTDIR="$work/root" >"$work/out" 2>&1 || not_ok "make install" "$(tail -3 "$work/out")"
 is "what is installed" "$(cd "$work/root" && find . -type f ! -name heapray.h | sort | tr '\n' ' ')" \
-	"./opt/x/bin/heapray ./opt/x/lib/heapray/libheapray.so ./opt/x/share/man/man1/heapray.1 "
+	"./opt/x/bin/heapray ./opt/x/lib/heapray/libheapray.so ./opt/x/share/bash-completion/completions/heapray ./opt/x/share/man/man1/heapray.1 "
 ln -s "$work/root/opt/x/bin/heapray" "$work/hr"
 for command in "$work/root/opt/x/bin/heapray" "$work/hr"; do
 	rm -rf "$segments"

@@ -3,9 +3,9 @@
 # same bytes never freed and the same peak, to the byte.
 . "$(dirname "$0")/lib.sh"
 
-# heaptrack_sum COST: of its folded stacks, nothing suppressed.
+# heaptrack_sum COST: of its folded stacks, nothing suppressed. Its file is .zst, or .gz where there is no zstd.
 heaptrack_sum() {
-	heaptrack_print -f "$work"/heaptrack.zst -p0 -a0 -T0 -F "$work/folded" --flamegraph-cost-type "$1" \
+	heaptrack_print -f "$work"/heaptrack.[gz]* -p0 -a0 -T0 -F "$work/folded" --flamegraph-cost-type "$1" \
 		--disable-builtin-suppressions --disable-embedded-suppressions >"$work/print" 2>&1
 	awk '{ sum += $NF } END { print sum + 0 }' "$work/folded"
 }

@@ -9,7 +9,7 @@ trouble() {
 	shift 2
 	timeout 20 "$@" >"$work/out" 2>"$work/errors"
 	status=$?
-	lines=$(wc -l <"$work/errors")
+	lines=$(grep -vc '^information\.$' "$work/errors") # argp breaks its line before that word
 	if [ $status -ne 2 ]; then
 		not_ok "$name" "exit status $status, wanted 2: $(head -1 "$work/errors")"
 	elif [ -s "$work/out" ]; then
@@ -106,7 +106,9 @@ if [ "$(id -u)" = 0 ]; then
 	mkdir "$work/theirs" && chown nobody "$work/theirs"
 	trouble "run: --dir owned by somebody else" "" "$heapray" run --dir "$work/theirs" -- /bin/true
 	"$programs/busy" >"$work/bare"
+	unshare -m true 2>"$work/errors" || namespaces=no
 	place() {
+		[ -z "${namespaces:-}" ] || { skip "$1" "mount namespaces are not permitted here"; return; }
 		local name=$1
 		unshare -m sh -c "$2; exec '$heapray' run -- '$programs/busy'" >"$work/out" 2>"$work/errors"
 		is "$name: the program's status" $? 7
