@@ -34,7 +34,7 @@ wake() { echo "$1" >&9; }
 end_sleeping() {
 	exec 9>&-
 	kill "$pid" 2>/dev/null
-	wait "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null || true # killed: its status is not ours
 }
 
 # independent PID: what smaps says, by rules of its own, as JSON. Stacks: [stack], and the mappings that hold a thread's
