@@ -311,21 +311,37 @@ struct hr_allocator_stats {
  * The live table, private memory of the process: address -> {site, size, age}. For reading from
  * outside (process_vm_readv); every entry is to be validated.
  *
- *   shards: array of shard_count {uint64_t entries, capacity, used, ...} of shard_stride bytes
- *   entry:  word 0 = address >> 3 (44 bits) | age in 4 s units << 44 (18 bits) | generation & 3 << 62
- *           word 1 = size (40 bits) | site << 40 (22 bits) | flags << 62
- *   word 0 == 0: empty. Age counts from the header's start_ns; generation is that of forks, entries
- *   of another generation than the header's are inherited.
+ *   pools: array of pool_count struct hr_live_pool; a pool is leaves, one after the other, up to `used`
+ *   leaf:  head, then 2^class words: the slots of a page of 4096 bytes; wide ones are two words, {entry, size}
+ *   head:  page number << 12 | wide << 8 | used << 7 | class (4 bits)
+ *   entry: offset in the page >> 3 (9 bits) | size << 9 (16 bits) | site << 25 (19 bits)
+ *          | age in 4 s units << 44 (18 bits) | label << 62
+ *
+ *   An entry of 0, or with label 0, is empty. Age counts from the header's start_ns; labels are of forks, entries
+ *   of another label than the header's are inherited. class never changes, so leaves can be stepped over.
  */
-struct hr_live_geometry {
-	uint64_t shards, shard_count, shard_stride, generation;
-	uint64_t blocks, bytes_of_table; /* entries in use, memory of the table; relaxed */
+struct hr_live_pool {
+	uint64_t start, size, used; /* bytes; used: release */
 };
-#define HR_LIVE_ADDRESS(w0) (((w0) & 0xfffffffffffull) << 3)
-#define HR_LIVE_AGE(w0) (((w0) >> 44) & 0x3ffffull)
-#define HR_LIVE_GENERATION(w0) ((w0) >> 62)
-#define HR_LIVE_SIZE(w1) ((w1) & 0xffffffffffull)
-#define HR_LIVE_SITE(w1) (((w1) >> 40) & 0x3fffffull)
+#define HR_LIVE_POOLS 32
+struct hr_live_geometry {
+	uint64_t pools, pool_count, label;
+	uint64_t blocks, bytes_of_table; /* entries in use, memory of the table; relaxed */
+	uint64_t unused;
+};
+#define HR_LIVE_OFFSET(w) (((w) & 0x1ffull) << 3)
+#define HR_LIVE_SIZE(w) (((w) >> 9) & 0xffffull)
+#define HR_LIVE_SIZE_WIDE 0xffffull /* and above: the size is in the second word of a wide slot */
+#define HR_LIVE_SITE_BITS 19
+#define HR_LIVE_SITE(w) (((w) >> 25) & 0x7ffffull)
+#define HR_LIVE_AGE(w) (((w) >> 44) & 0x3ffffull)
+#define HR_LIVE_LABEL(w) ((w) >> 62)
+#define HR_LIVE_HEAD(page, bits, wide) ((uint64_t)(page) << 12 | (uint64_t)(wide) << 8 | 1u << 7 | ((bits) + (wide)))
+#define HR_LIVE_HEAD_UNUSED(class) ((uint64_t)(class))
+#define HR_LIVE_HEAD_PAGE(h) ((h) & ~0xfffull)
+#define HR_LIVE_HEAD_WIDE(h) ((uint32_t)((h) >> 8 & 1))
+#define HR_LIVE_HEAD_USED(h) ((uint32_t)((h) >> 7 & 1))
+#define HR_LIVE_HEAD_CLASS(h) ((uint32_t)((h) & 15))
 #define HR_LIVE_AGE_NS 4000000000ull
 
 struct hr_header {

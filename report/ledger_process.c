@@ -22,8 +22,6 @@ static void claim_all(struct ledger *ledger, struct peek *peek)
 	nature_claim_images(peek, &ledger->smaps, &ledger->claims);
 	if (ledger->books)
 		books_claim(ledger->books, &ledger->claims, &ledger->threads);
-	if (ledger->process->segment)
-		live_table_claim(peek, &ledger->process->segment->header, &ledger->claims);
 	threads_claim(&ledger->threads, peek, &ledger->smaps, &ledger->claims);
 	if (!strcmp(ledger->program.allocator, "glibc"))
 		nature_claim_glibc(peek, &ledger->smaps, "mapped for blocks", &ledger->claims);

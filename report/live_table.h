@@ -18,16 +18,12 @@ struct live_block {
 };
 
 /*
- * Reads the table shard by shard and hands every entry that can be right to `visit`, until that returns
+ * Reads the table leaf by leaf and hands every entry that can be right to `visit`, until that returns
  * false. The process runs on meanwhile: entries that move may be seen twice or not at all, one that is
  * being written may be wrong. site_limit: entries of higher sites are left out. Returns the number of blocks
  * visited, or -1 when there is no table or it cannot be read.
  */
 int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint64_t site_limit,
 	bool (*visit)(void *context, const struct live_block *block), void *context);
-
-/* Claims the table's own memory: it grows all the time, so nothing else tells where it is. */
-struct claims;
-void live_table_claim(struct peek *peek, const struct hr_header *header, struct claims *claims);
 
 #endif

@@ -3,314 +3,436 @@
  * live.c - the live table: address -> {site, size, age}.
  *
  * free(p) has to be booked on p's site. The table is out of band (user blocks are never touched) and
- * private (a forked child has it by copy-on-write, for nothing).
+ * private (a forked child has it by copy-on-write, for nothing). Blocks that are neighbours in the heap are
+ * neighbours here, so what is in the processor's cache there is so here, and nothing is ever rehashed.
  *
- *   shard  = low bits of hash(address / UNIT)               64 shards, each with a leaf lock of its own
- *   bucket = the same hash scaled to the shard's buckets     64 bytes, a cache line: four entries
- *   entry  = 16 bytes, layout in heapray_segment.h; word 0 == 0 is empty
+ *   address  [ 17 bits: directory | 18 bits: page | 12 bits: offset ]
  *
- *     home bucket           next bucket                    a block whose home is full goes to the next with
- *   [ a | b | c | d ] +1  [ e | f |   |   ] +0             room; each bucket counts how many passed it by (in
- *                                                          the two top bits of its four second words), so a
- *   look-up stops at a bucket that none passed, nearly always the first, and a removal shifts nothing.
+ *   top ->  [ | d | ]      a directory a GiB of address space, reserved whole, touched where the heap is
+ *            directory ->  [ | w | w | | ]       a word a page: {address of its leaf, its shape}
+ *                           leaf ->  [ head | slot | slot | slot ... ]
  *
- * A shard grows by a fifth when it is 76 % full, so a block costs 21 to 25 bytes, 23 on average; the shards'
- * sizes are staggered at the start, so they do not grow together: no pause is longer than copying one
- * shard, a 64th of the table. Its memory is populated in one call: page faults are dear in virtual machines.
+ * A leaf has 2^n slots, each for 4096/2^n bytes of the page, n = 0 to 9: at most one block begins in each.
+ * When two would, the leaf is exchanged for one with twice the slots. A slot is one word, laid out in
+ * heapray_segment.h; 0 is empty. Where a page has had a block of 64 KiB or more, its slots are wide: two
+ * words, the second one the size. So a block costs about 10 bytes among blocks of 64 bytes, 24 alone in a page.
  *
- * Age is in 4 s units since the process started. Two bits of generation count forks: an entry of another
- * generation is inherited. The bits wrap after three forks in a line: a rebuild then re-labels what would
- * be taken for the child's own (hr_live_new_generation).
+ * A new page begins with half the slots of the page below it, or one. A leaf stays with its page for good:
+ * heaps reuse their addresses. Leaves come from pools, one after the other, and are as large for ever as they
+ * were made, so a pool can be walked from outside; those exchanged wait in a list of their size.
+ *
+ * Locks: a page has one of 64, pools and directories have one, taken inside it. With one thread, none.
+ *
+ * Age is in 4 s units since the process started. A label of three counts forks: an entry of another label
+ * than the current one is inherited. They wrap after two forks in a line: then entries which would be taken
+ * for the child's own are labelled anew (hr_live_new_generation).
  */
+#include <string.h>
+
 #include "shim.h"
 
-#define SHARDS 64u
-#define BUCKET 4u
-#define START_BUCKETS 64u /* one page */
-#define UNIT_SHIFT 6      /* blocks of one such unit of address space share a home bucket */
-#define ADDRESS_MASK 0xfffffffffffull
-#define SIZE_MAX_BITS 40
-#define GENERATIONS 4u
-#define PASSED_MAX 255u /* a count that got there stays: look-ups go on, and are right */
+#define OFFSET_BITS 12
+#define PAGE_BITS 18
+#define TOP_ENTRIES (1u << (47 - OFFSET_BITS - PAGE_BITS))
+#define SLOTS_BITS_MAX 9 /* one for each 8 bytes */
+#define CLASSES (SLOTS_BITS_MAX + 2) /* of leaves, by 8-byte words: 2^class and the head */
+#define FIRST_POOL (4ull << 20)
+#define LABELS 3u
+#define LOCKS 64u
 
-struct bucket {
-	uint64_t word[BUCKET][2];
+struct directory {
+	uint64_t touched[512]; /* a bit for each of its pages of words that is in use */
+	uint64_t word[1u << PAGE_BITS];
 };
 
-struct shard {
-	struct bucket *buckets; /* these three as struct hr_live_geometry says */
-	uint64_t capacity, used; /* in entries */
-	lock_word lock;
-	uint64_t pad[4];
+struct leaf {
+	uint64_t head; /* HR_LIVE_HEAD of heapray_segment.h */
+	uint64_t slots[];
 };
-_Static_assert(sizeof(struct shard) == 64 && sizeof(struct bucket) == 64, "a cache line each");
 
-static struct shard shards[SHARDS] __attribute__((aligned(64)));
-static uint64_t generation;
+/* A directory's word: the leaf's address (8-aligned, 47 bits), its shape above. 0: no block was ever in this page. */
+#define WORD_LEAF(w) ((struct leaf *)((w) & 0x7ffffffffff8ull))
+#define WORD_BITS(w) ((uint32_t)((w) >> 48 & 15))
+#define WORD_WIDE(w) ((uint32_t)((w) >> 52 & 1))
 
-static inline uint64_t hash_of(uintptr_t address)
+static struct directory *_Atomic *top;
+static struct hr_live_pool pools[HR_LIVE_POOLS];
+static uint64_t pool_ready; /* bytes of the newest pool that are populated */
+static uint32_t pool_count;
+static struct leaf *unused[CLASSES]; /* linked by their first slot */
+static struct { lock_word lock; uint64_t blocks; uint64_t pad[6]; } locks[LOCKS] __attribute__((aligned(64)));
+static lock_word pool_lock;
+static uint64_t generation, table_bytes;
+_Static_assert(sizeof locks[0] == 64, "a cache line each");
+_Static_assert(SITES_MAX <= 1u << HR_LIVE_SITE_BITS, "a site fits its field");
+
+static inline uint64_t label_of(uint64_t of_generation)
 {
-	uint64_t h = (address >> UNIT_SHIFT) * 0x9e3779b97f4a7c15ull;
-	return h ^ h >> 32;
+	return 1 + of_generation % LABELS;
 }
 
-static inline struct shard *shard_of(uint64_t h)
-{
-	return &shards[h & (SHARDS - 1)];
-}
-
-static inline uint64_t bucket_count(const struct shard *s)
-{
-	return s->capacity / BUCKET;
-}
-
-static inline struct bucket *home(const struct shard *s, uint64_t h)
-{
-	return &s->buckets[(uint64_t)((unsigned __int128)(h * 0xd6e8feb86659fd93ull) * bucket_count(s) >> 64)];
-}
-
-static inline struct bucket *after(const struct shard *s, struct bucket *b)
-{
-	return ++b == s->buckets + bucket_count(s) ? s->buckets : b;
-}
-
-static inline uint32_t passed(const struct bucket *b)
-{
-	return (uint32_t)(b->word[0][1] >> 62 | b->word[1][1] >> 62 << 2 | b->word[2][1] >> 62 << 4 | b->word[3][1] >> 62 << 6);
-}
-
-static void set_passed(struct bucket *b, uint32_t n)
-{
-	for (uint32_t i = 0; i < BUCKET; i++, n >>= 2)
-		b->word[i][1] = (b->word[i][1] & ~(3ull << 62)) | (uint64_t)(n & 3) << 62;
-}
-
-static inline uint64_t key_of(uintptr_t address)
-{
-	return address >> 3 & ADDRESS_MASK;
-}
+/* ---- locks -------------------------------------------------------------------------------------- */
 
 /* With one thread there is nobody to keep out: a locked instruction costs more than the rest of a look-up. */
-static inline void enter(struct thread *t, struct shard *s)
+static inline uint32_t enter(struct thread *t, uintptr_t address)
+{
+	if (likely(__libc_single_threaded))
+		return 0;
+	uint32_t i = (uint32_t)(address >> 16 ^ address >> 22) % LOCKS;
+	hr_lock(t, &locks[i].lock);
+	return i;
+}
+
+static inline void leave(struct thread *t, uint32_t i)
 {
 	if (unlikely(!__libc_single_threaded))
-		hr_lock(t, &s->lock);
+		hr_unlock(t, &locks[i].lock);
 }
 
-static inline void leave(struct thread *t, struct shard *s)
+static lock_word *enter_pool(struct thread *t)
 {
+	lock_word *outer = t ? t->held : NULL;
 	if (unlikely(!__libc_single_threaded))
-		hr_unlock(t, &s->lock);
+		hr_lock(t, &pool_lock);
+	return outer;
 }
 
-uint64_t hr_live_prefetch(const void *block)
+static void leave_pool(struct thread *t, lock_word *outer)
 {
-	uint64_t h = hash_of((uintptr_t)block);
-	struct shard *s = shard_of(h);
-	if (likely(s->buckets != NULL)) /* another thread may be growing it: a prefetch may miss, not fault */
-		__builtin_prefetch(home(s, h), 1);
-	return h;
-}
-
-/* The place of the address, NULL when it is not there. *room: where it could go, NULL: past all buckets looked at. */
-static inline uint64_t *find(const struct shard *s, uint64_t h, uintptr_t address, uint64_t **room)
-{
-	uint64_t key = key_of(address);
-	struct bucket *b = home(s, h);
-	*room = NULL;
-	for (;;) {
-		for (uint32_t i = 0; i < BUCKET; i++) {
-			if (likely((b->word[i][0] & ADDRESS_MASK) == key))
-				return b->word[i];
-			if (b->word[i][0] == 0 && *room == NULL)
-				*room = b->word[i];
-		}
-		if (likely(passed(b) == 0))
-			return NULL;
-		b = after(s, b);
+	if (unlikely(!__libc_single_threaded)) {
+		hr_unlock(t, &pool_lock);
+		if (t)
+			t->held = outer;
 	}
 }
 
-/* An entry of home h comes to (by +1) or goes from (by -1) `entry`: the buckets in between were passed by. */
-static void count_passed(const struct shard *s, uint64_t h, const uint64_t *entry, int by)
+/* ---- leaves ------------------------------------------------------------------------------------- */
+
+static inline uint64_t bytes_of_class(uint32_t class)
 {
-	for (struct bucket *b = home(s, h); !(entry >= b->word[0] && entry < b->word[BUCKET]); b = after(s, b)) {
-		uint32_t n = passed(b);
-		if (n != PASSED_MAX)
-			set_passed(b, n + (uint32_t)by);
+	return sizeof(struct leaf) + (8ull << class);
+}
+
+/* Room for one more leaf at the end of the newest pool, or in a new one as large as all before. */
+static cold bool more_room(uint64_t bytes)
+{
+	struct hr_live_pool *pool = pool_count ? &pools[pool_count - 1] : NULL;
+	if (pool == NULL || pool->used + bytes > pool->size) {
+		if (pool_count == HR_LIVE_POOLS)
+			return false;
+		uint64_t size = pool ? 2 * pool->size : FIRST_POOL;
+		void *start = hr_memory_reserve(size);
+		if (start == NULL)
+			return false;
+		pool = &pools[pool_count];
+		*pool = (struct hr_live_pool){.start = (uintptr_t)start, .size = size};
+		pool_ready = 0;
+		__atomic_store_n(&pool_count, pool_count + 1, __ATOMIC_RELEASE); /* publishes it to the reporter */
 	}
-}
-
-static inline bool at_home(const struct shard *s, uint64_t h, const uint64_t *entry)
-{
-	const struct bucket *b = home(s, h);
-	return entry >= b->word[0] && entry < b->word[BUCKET];
-}
-
-static cold uint64_t *room_further_on(const struct shard *s, uint64_t h)
-{
-	for (struct bucket *b = home(s, h);; b = after(s, b))
-		for (uint32_t i = 0; i < BUCKET; i++)
-			if (b->word[i][0] == 0)
-				return b->word[i];
-}
-
-static inline void write_entry(uint64_t *entry, uint64_t word0, uint64_t word1)
-{
-	entry[1] = (entry[1] & 3ull << 62) | (word1 & ~(3ull << 62));
-	entry[0] = word0;
-}
-
-static inline void add(struct shard *s, uint64_t h, uint64_t *room, uint64_t word0, uint64_t word1)
-{
-	if (unlikely(room == NULL))
-		room = room_further_on(s, h);
-	if (unlikely(!at_home(s, h, room)))
-		count_passed(s, h, room, 1);
-	write_entry(room, word0, word1);
-	s->used++;
-}
-
-static uint64_t larger(const struct shard *s)
-{
-	uint64_t n = bucket_count(s) + bucket_count(s) / 5;
-	if (bucket_count(s) <= 4 * START_BUCKETS) /* stagger */
-		n = bucket_count(s) * (80 + (uint64_t)(s - shards)) / 64;
-	return (n + START_BUCKETS - 1) / START_BUCKETS * START_BUCKETS * BUCKET;
-}
-
-static cold bool grow(struct shard *s)
-{
-	struct shard bigger = {.capacity = s->buckets ? larger(s) : START_BUCKETS * BUCKET};
-	bigger.buckets = hr_memory_populated(bigger.capacity / BUCKET * sizeof *bigger.buckets);
-	if (bigger.buckets == NULL)
-		return false;
-	struct bucket *old = s->buckets;
-	uint64_t old_count = old ? bucket_count(s) : 0;
-	for (uint64_t k = 0; k < old_count; k++)
-		for (uint32_t i = 0; i < BUCKET; i++) {
-			const uint64_t *word = old[k].word[i];
-			uint64_t *room, h = hash_of(HR_LIVE_ADDRESS(word[0]));
-			if (word[0] && find(&bigger, h, HR_LIVE_ADDRESS(word[0]), &room) == NULL)
-				add(&bigger, h, room, word[0], word[1]);
-		}
-	s->capacity = bigger.capacity;
-	s->buckets = bigger.buckets;
-	if (old)
-		hr_memory_free(old, old_count * sizeof *old);
+	uint64_t step = (table_bytes / 16 + bytes + 32 * SYS_PAGE - 1) / (16 * SYS_PAGE) * (16 * SYS_PAGE);
+	if (pool_ready + step > pool->size)
+		step = pool->size - pool_ready;
+	/* One call instead of a page fault each; where it is not to be had, the pages come as they are touched. */
+	sys_madvise((char *)pool->start + pool_ready, step, MADV_POPULATE_WRITE);
+	pool_ready += step;
+	hr_memory_touched(step);
+	table_bytes += step;
 	return true;
 }
 
-static struct live_entry unpack(const uint64_t *word)
+/* With the pool's lock. Its slots are empty. */
+static struct leaf *new_leaf(uint32_t class)
+{
+	struct leaf *leaf = unused[class];
+	if (leaf) {
+		unused[class] = (struct leaf *)leaf->slots[0];
+		leaf->slots[0] = 0;
+		return leaf;
+	}
+	uint64_t bytes = bytes_of_class(class);
+	if (unlikely(pool_count == 0 || pools[pool_count - 1].used + bytes > pool_ready) && !more_room(bytes))
+		return NULL;
+	struct hr_live_pool *pool = &pools[pool_count - 1];
+	leaf = (struct leaf *)(pool->start + pool->used);
+	leaf->head = HR_LIVE_HEAD_UNUSED(class);
+	__atomic_store_n(&pool->used, pool->used + bytes, __ATOMIC_RELEASE); /* whoever walks it sees the head */
+	return leaf;
+}
+
+/* With the pool's lock. A link in a slot is no entry: its label is 0. */
+static void retire(struct leaf *leaf, uint32_t class)
+{
+	memset(leaf->slots, 0, 8ull << class);
+	leaf->head = HR_LIVE_HEAD_UNUSED(class);
+	leaf->slots[0] = (uintptr_t)unused[class];
+	unused[class] = leaf;
+}
+
+static inline uint64_t *slot_in(uint64_t word, uintptr_t address)
+{
+	uint32_t bits = WORD_BITS(word);
+	return &WORD_LEAF(word)->slots[(address & 4095) >> (OFFSET_BITS - bits) << WORD_WIDE(word)];
+}
+
+static inline uint64_t offset_of(uintptr_t address)
+{
+	return (address & 4095) >> 3;
+}
+
+/* Exchanges the page's leaf for one of another shape. Of a page without one, the first. */
+static cold bool reshape(struct thread *t, uint64_t *word, uintptr_t address, uint32_t bits, uint32_t wide)
+{
+	uint64_t old = *word;
+	lock_word *outer = enter_pool(t);
+	struct leaf *leaf = new_leaf(bits + wide);
+	if (leaf == NULL) {
+		leave_pool(t, outer);
+		hr_lost(HR_LOST_BLOCKS_FULL);
+		return false;
+	}
+	uint64_t new = (uintptr_t)leaf | (uint64_t)bits << 48 | (uint64_t)wide << 52;
+	if (old) {
+		const uint64_t *slots = WORD_LEAF(old)->slots;
+		for (uint32_t i = 0; i < 1u << WORD_BITS(old); i++) {
+			const uint64_t *from = &slots[i << WORD_WIDE(old)];
+			uint64_t *to = slot_in(new, HR_LIVE_OFFSET(*from));
+			if (*from == 0)
+				continue;
+			if (wide)
+				to[1] = WORD_WIDE(old) ? from[1] : HR_LIVE_SIZE(*from);
+			to[0] = *from;
+		}
+	}
+	leaf->head = HR_LIVE_HEAD(address >> OFFSET_BITS, bits, wide);
+	__atomic_store_n(word, new, __ATOMIC_RELEASE);
+	if (old)
+		retire(WORD_LEAF(old), WORD_BITS(old) + WORD_WIDE(old));
+	leave_pool(t, outer);
+	return true;
+}
+
+/* ---- the way to a page's word -------------------------------------------------------------------- */
+
+static inline struct directory *directory_of(uintptr_t address)
+{
+	return atomic_load_explicit(&top[address >> (OFFSET_BITS + PAGE_BITS)], memory_order_acquire);
+}
+
+static inline uint32_t index_of(uintptr_t address)
+{
+	return (uint32_t)(address >> OFFSET_BITS) & ((1u << PAGE_BITS) - 1);
+}
+
+static cold struct directory *new_directory(struct thread *t, uintptr_t address)
+{
+	lock_word *outer = enter_pool(t);
+	struct directory *d = directory_of(address);
+	if (d == NULL) {
+		d = hr_memory_reserve(sizeof *d);
+		if (d) {
+			hr_memory_touched(SYS_PAGE);
+			atomic_store_explicit(&top[address >> (OFFSET_BITS + PAGE_BITS)], d, memory_order_release);
+		}
+	}
+	leave_pool(t, outer);
+	return d;
+}
+
+/* The page's first leaf. */
+static cold bool first_leaf(struct thread *t, struct directory *d, uintptr_t address, uint32_t wide)
+{
+	uint32_t i = index_of(address), bits = i ? WORD_BITS(d->word[i - 1]) : 0;
+	uint64_t bit = 1ull << (i >> 9 & 63);
+	if (!(__atomic_fetch_or(&d->touched[i >> 15], bit, __ATOMIC_RELAXED) & bit)) {
+		hr_memory_touched(SYS_PAGE);
+		__atomic_fetch_add(&table_bytes, SYS_PAGE, __ATOMIC_RELAXED);
+	}
+	return reshape(t, &d->word[i], address, bits ? bits - 1 : 0, wide);
+}
+
+void hr_live_prefetch(const void *block)
+{
+	uintptr_t address = (uintptr_t)block & ((1ull << 47) - 1);
+	struct directory *d = directory_of(address);
+	if (unlikely(d == NULL))
+		return;
+	uint64_t word = __atomic_load_n(&d->word[index_of(address)], __ATOMIC_RELAXED);
+	if (likely(word != 0)) /* another thread may be changing it: a prefetch may miss, not fault */
+		__builtin_prefetch(slot_in(word, address), 1);
+}
+
+/* ---- entries ------------------------------------------------------------------------------------ */
+
+static inline struct live_entry unpack(uint64_t word, const uint64_t *slot)
 {
 	return (struct live_entry){
-		.site = (uint32_t)HR_LIVE_SITE(word[1]),
-		.size = HR_LIVE_SIZE(word[1]),
-		.age = HR_LIVE_AGE(word[0]),
-		.inherited = HR_LIVE_GENERATION(word[0]) != generation % GENERATIONS,
+		.site = (uint32_t)HR_LIVE_SITE(*slot),
+		.size = unlikely(WORD_WIDE(word)) ? slot[1] : HR_LIVE_SIZE(*slot),
+		.age = HR_LIVE_AGE(*slot),
+		.inherited = HR_LIVE_LABEL(*slot) != label_of(generation),
 	};
 }
 
-int hr_live_put(struct thread *t, const void *block, uint64_t h, struct live_entry entry, struct live_entry *old)
+/* The slot for the address, in a leaf that suits the size; NULL: no memory. */
+static cold uint64_t *make_slot(struct thread *t, uintptr_t address, uint64_t size)
+{
+	struct directory *d = directory_of(address);
+	uint32_t wide = size >= HR_LIVE_SIZE_WIDE;
+	if (d == NULL && (d = new_directory(t, address)) == NULL)
+		return NULL;
+	uint64_t *word = &d->word[index_of(address)];
+	if (*word == 0 && !first_leaf(t, d, address, wide))
+		return NULL;
+	if (wide && !WORD_WIDE(*word) && !reshape(t, word, address, WORD_BITS(*word), 1))
+		return NULL;
+	for (;;) {
+		uint64_t *slot = slot_in(*word, address);
+		if (*slot == 0 || HR_LIVE_OFFSET(*slot) == (address & 4095))
+			return slot;
+		if (!reshape(t, word, address, WORD_BITS(*word) + 1, WORD_WIDE(*word)))
+			return NULL;
+	}
+}
+
+static inline uint64_t pack(uintptr_t address, const struct live_entry *e)
+{
+	uint64_t born = label_of(unlikely(e->inherited) ? generation + LABELS - 1 : generation);
+	uint64_t size = likely(e->size < HR_LIVE_SIZE_WIDE) ? e->size : HR_LIVE_SIZE_WIDE;
+	return born << 62 | (e->age & 0x3ffff) << 44 | (uint64_t)e->site << 25 | size << 9 | offset_of(address);
+}
+
+int hr_live_put(struct thread *t, const void *block, struct live_entry entry, struct live_entry *old)
 {
 	uintptr_t address = (uintptr_t)block;
-	if (unlikely(address >> 47 || address & 7 || entry.size >> SIZE_MAX_BITS)) {
+	if (unlikely(address >> 47 || address & 7 || top == NULL)) {
 		hr_lost(HR_LOST_TOO_LARGE);
 		return -1;
 	}
-	uint64_t born = entry.inherited ? generation + GENERATIONS - 1 : generation;
-	uint64_t word0 = key_of(address) | (entry.age & 0x3ffff) << 44 | born % GENERATIONS << 62;
-	uint64_t word1 = entry.size | (uint64_t)entry.site << 40;
-	struct shard *s = shard_of(h);
-	uint64_t *room;
-	int result = 0;
-	enter(t, s);
-	if (unlikely(25 * (s->used + 1) > 19 * s->capacity) && !grow(s) && s->used + 1 >= s->capacity) {
-		leave(t, s);
-		hr_lost(HR_LOST_BLOCKS_FULL);
-		return -1;
+	uint64_t *slot = NULL, word = 0;
+	uint32_t lock = enter(t, address);
+	struct directory *d = directory_of(address);
+	if (likely(d != NULL) && likely((word = d->word[index_of(address)]) != 0))
+		slot = slot_in(word, address);
+	if (unlikely(slot == NULL || *slot != 0 || (entry.size >= HR_LIVE_SIZE_WIDE && !WORD_WIDE(word)))) {
+		slot = make_slot(t, address, entry.size);
+		if (slot == NULL) {
+			leave(t, lock);
+			return -1;
+		}
+		word = directory_of(address)->word[index_of(address)];
 	}
-	uint64_t *there = find(s, h, address, &room);
-	if (unlikely(there != NULL)) {
-		*old = unpack(there);
-		write_entry(there, word0, word1);
-		result = 1;
-	} else {
-		add(s, h, room, word0, word1);
-	}
-	leave(t, s);
-	return result;
+	int there = *slot != 0;
+	if (unlikely(there))
+		*old = unpack(word, slot);
+	else
+		locks[lock].blocks++;
+	if (unlikely(WORD_WIDE(word)))
+		slot[1] = entry.size;
+	*slot = pack(address, &entry);
+	leave(t, lock);
+	return there;
 }
 
 bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry)
 {
 	uintptr_t address = (uintptr_t)block;
-	uint64_t h = hash_of(address);
-	struct shard *s = shard_of(h);
-	uint64_t *there = NULL, *room;
-	enter(t, s);
-	if (likely(s->buckets != NULL))
-		there = find(s, h, address, &room);
-	if (likely(there != NULL)) {
-		*entry = unpack(there);
-		if (unlikely(!at_home(s, h, there)))
-			count_passed(s, h, there, -1);
-		write_entry(there, 0, 0);
-		s->used--;
+	bool found = false;
+	if (unlikely(address >> 47 || address & 7 || top == NULL))
+		return false;
+	uint32_t lock = enter(t, address);
+	const struct directory *d = directory_of(address);
+	uint64_t word = likely(d != NULL) ? d->word[index_of(address)] : 0;
+	if (likely(word != 0)) {
+		uint64_t *slot = slot_in(word, address);
+		if (likely(*slot != 0 && HR_LIVE_OFFSET(*slot) == (address & 4095))) {
+			*entry = unpack(word, slot);
+			*slot = 0;
+			locks[lock].blocks--;
+			found = true;
+		}
 	}
-	leave(t, s);
-	return there != NULL;
+	leave(t, lock);
+	return found;
 }
+
+/* ---- all of it ---------------------------------------------------------------------------------- */
 
 void hr_live_lock_all(struct thread *t)
 {
-	for (uint32_t i = 0; i < SHARDS; i++)
-		hr_lock(t, &shards[i].lock);
+	for (uint32_t i = 0; i < LOCKS; i++)
+		hr_lock(t, &locks[i].lock);
+	hr_lock(t, &pool_lock);
 }
 
 void hr_live_unlock_all(struct thread *t)
 {
-	for (uint32_t i = 0; i < SHARDS; i++)
-		hr_unlock(t, &shards[i].lock);
+	hr_unlock(t, &pool_lock);
+	for (uint32_t i = 0; i < LOCKS; i++)
+		hr_unlock(t, &locks[i].lock);
+}
+
+/* Calls `visit` for each slot in use. */
+static void each_slot(void (*visit)(void *arg, uintptr_t page, uint64_t *slot, bool wide), void *arg)
+{
+	for (uint32_t p = 0; p < pool_count; p++) {
+		uint64_t bytes;
+		for (uint64_t at = 0; at < pools[p].used; at += bytes) {
+			struct leaf *leaf = (struct leaf *)(pools[p].start + at);
+			uint32_t class = HR_LIVE_HEAD_CLASS(leaf->head), wide = HR_LIVE_HEAD_WIDE(leaf->head);
+			bytes = bytes_of_class(class);
+			if (!HR_LIVE_HEAD_USED(leaf->head))
+				continue;
+			for (uint64_t i = 0; i < 1ull << class; i += 1 + wide)
+				if (leaf->slots[i])
+					visit(arg, HR_LIVE_HEAD_PAGE(leaf->head), &leaf->slots[i], wide);
+		}
+	}
+}
+
+struct visitor {
+	void (*visit)(void *arg, const void *block, uint32_t site, uint64_t size);
+	void *arg;
+};
+
+static void visit_block(void *arg, uintptr_t page, uint64_t *slot, bool wide)
+{
+	const struct visitor *v = arg;
+	v->visit(v->arg, (const void *)(page + HR_LIVE_OFFSET(*slot)), (uint32_t)HR_LIVE_SITE(*slot),
+		wide ? slot[1] : HR_LIVE_SIZE(*slot));
 }
 
 void hr_live_each(void (*visit)(void *arg, const void *block, uint32_t site, uint64_t size), void *arg)
 {
-	for (uint32_t k = 0; k < SHARDS; k++)
-		for (uint64_t i = 0; i < shards[k].capacity; i++) {
-			const uint64_t *word = shards[k].buckets[i / BUCKET].word[i % BUCKET];
-			if (word[0])
-				visit(arg, (const void *)HR_LIVE_ADDRESS(word[0]), (uint32_t)HR_LIVE_SITE(word[1]), HR_LIVE_SIZE(word[1]));
-		}
+	struct visitor v = {visit, arg};
+	each_slot(visit_block, &v);
+}
+
+static void label_anew(void *arg, uintptr_t page, uint64_t *slot, bool wide)
+{
+	if (HR_LIVE_LABEL(*slot) == label_of(generation))
+		*slot = (*slot & ~(3ull << 62)) | label_of(generation - 1) << 62;
 }
 
 void hr_live_new_generation(void)
 {
 	generation++;
-	if (generation < GENERATIONS)
-		return;
-	uint64_t mine = generation % GENERATIONS, before = (generation - 1) % GENERATIONS;
-	for (uint32_t k = 0; k < SHARDS; k++)
-		for (uint64_t i = 0; i < shards[k].capacity; i++) {
-			uint64_t *word = shards[k].buckets[i / BUCKET].word[i % BUCKET];
-			if (word[0] && HR_LIVE_GENERATION(word[0]) == mine)
-				word[0] = (word[0] & ~(3ull << 62)) | before << 62;
-		}
+	if (generation >= LABELS)
+		each_slot(label_anew, NULL);
 }
 
 void hr_live_geometry(struct hr_live_geometry *g)
 {
 	*g = (struct hr_live_geometry){
-		.shards = (uintptr_t)shards, .shard_count = SHARDS, .shard_stride = sizeof(struct shard),
-		.generation = generation % GENERATIONS,
+		.pools = (uintptr_t)pools, .pool_count = __atomic_load_n(&pool_count, __ATOMIC_RELAXED),
+		.label = label_of(generation), .bytes_of_table = __atomic_load_n(&table_bytes, __ATOMIC_RELAXED),
 	};
-	for (uint32_t k = 0; k < SHARDS; k++) {
-		g->blocks += __atomic_load_n(&shards[k].used, __ATOMIC_RELAXED);
-		g->bytes_of_table += __atomic_load_n(&shards[k].capacity, __ATOMIC_RELAXED) * sizeof(struct bucket) / BUCKET;
-	}
+	for (uint32_t i = 0; i < LOCKS; i++)
+		g->blocks += __atomic_load_n(&locks[i].blocks, __ATOMIC_RELAXED);
 }
 
 void hr_live_start(void)
 {
+	top = hr_memory_reserve(TOP_ENTRIES * sizeof *top);
+	hr_memory_touched(2 * SYS_PAGE);
 	hr_live_geometry(&hr_header->live);
 }

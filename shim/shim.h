@@ -429,10 +429,9 @@ struct live_entry {
 	bool inherited;
 };
 void hr_live_start(void);
-/* Begins to fetch the block's slot into the cache; the result is for hr_live_put. */
-uint64_t hr_live_prefetch(const void *block);
+void hr_live_prefetch(const void *block); /* begins to fetch the block's slot into the cache */
 /* Puts a block in. 1: there was another under this address (its free was not seen), now in *old. -1: no room. */
-int hr_live_put(struct thread *t, const void *block, uint64_t hint, struct live_entry entry, struct live_entry *old);
+int hr_live_put(struct thread *t, const void *block, struct live_entry entry, struct live_entry *old);
 bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry);
 void hr_live_lock_all(struct thread *t);   /* around fork */
 void hr_live_unlock_all(struct thread *t);

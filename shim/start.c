@@ -199,8 +199,8 @@ static void before_fork(void)
 	if (state != ON)
 		return;
 	hr_publish_generation();
+	hr_live_lock_all(NULL); /* in this order: the live table books its memory under its locks */
 	hr_maps_lock();
-	hr_live_lock_all(NULL);
 }
 
 static void after_fork_parent(void)

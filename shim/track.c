@@ -35,10 +35,10 @@ static void went(struct thread *t, const void *block, uint32_t site, uint64_t si
 		hr_site_freed(t, site, size, temporary, inherited);
 }
 
-static inline void put(struct thread *t, const void *block, uint64_t hint, struct live_entry entry)
+static inline void put(struct thread *t, const void *block, struct live_entry entry)
 {
 	struct live_entry old;
-	if (unlikely(hr_live_put(t, block, hint, entry, &old) == 1)) {
+	if (unlikely(hr_live_put(t, block, entry, &old) == 1)) {
 		/* its free went past us: inside our own code, or in a way nobody hooks */
 		count_add(&hr_header->lost[HR_LOST_NESTED], 1);
 		went(t, block, old.site, old.size, false, old.inherited);
@@ -56,9 +56,9 @@ static inline uint32_t site_of(struct thread *t, const uintptr_t *frame, size_t 
 
 static inline uint32_t put_new(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
 {
-	uint64_t hint = hr_live_prefetch(block);
+	hr_live_prefetch(block);
 	uint32_t site = site_of(t, frame, size);
-	put(t, block, hint, (struct live_entry){.site = site, .size = size, .age = hr_age_now()});
+	put(t, block, (struct live_entry){.site = site, .size = size, .age = hr_age_now()});
 	t->last_block = block;
 	return site;
 }
@@ -104,7 +104,7 @@ void hr_track_put_back(struct thread *t, const void *block, struct taken old)
 {
 	struct live_entry entry = {.site = old.site, .size = old.size, .age = old.age, .inherited = old.inherited};
 	if (old.known)
-		put(t, block, hr_live_prefetch(block), entry);
+		put(t, block, entry);
 }
 
 void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, struct taken old)

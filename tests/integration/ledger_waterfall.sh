@@ -19,8 +19,8 @@ for allocator in $allocators; do
 	for _ in {1..60}; do
 		sleep 0.3
 		for _ in {1..200}; do wake more; done
-		breakdown_of "$work/half" "$pid" --one
 		since=$(((${EPOCHREALTIME/./} - halved) / 1000))
+		breakdown_of "$work/half" "$pid" --one
 		[ "$(of ".processes[0].allocator.age_ms < $since" "$work/half")" = true ] && break
 	done
 	closes "$allocator" "$work/half"

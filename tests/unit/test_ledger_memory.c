@@ -256,35 +256,32 @@ static bool see(void *limit, const struct live_block *block)
 	return seen_count < *(size_t *)limit;
 }
 
-static uint64_t words(uint64_t address, uint64_t generation)
+static uint64_t entry(uint64_t offset, uint64_t size, uint64_t site, uint64_t label)
 {
-	return address >> 3 | 2ull << 44 | generation << 62;
+	return offset >> 3 | size << 9 | site << 25 | 2ull << 44 | label << 62;
 }
 
-static struct {
-	uint64_t entries, capacity, used, pad[5];
-} shards[3];
+static struct hr_live_pool pools[3];
 
 static struct hr_header *a_table(void)
 {
 	static struct hr_header header;
-	static uint64_t entries[8][2];
-	entries[1][0] = words(0x7f0000001000, 1);
-	entries[1][1] = 100 | 3ull << 40;
-	entries[4][0] = words(0x7f0000002000, 0);
-	entries[4][1] = 50 | 4ull << 40;
-	entries[5][0] = words(0x7f0000003000, 1);
-	entries[5][1] = 50 | 99ull << 40; /* no such site */
-	entries[6][0] = words(0x7ffffffffff8, 1);
-	entries[6][1] = 1000 | 1ull << 40; /* beyond what a program can have */
-	shards[0].entries = (uintptr_t)entries;
-	shards[0].capacity = 8;
-	shards[0].used = 4;
-	shards[1].entries = 64; /* nothing is mapped there */
-	shards[1].capacity = 8;
-	shards[2].entries = (uintptr_t)entries;
-	shards[2].capacity = 1ull << 50; /* no table is that large */
-	header.live = (struct hr_live_geometry){.shards = (uintptr_t)shards, .shard_count = 3, .shard_stride = 64, .generation = 1};
+	static uint64_t leaves[] = {
+		HR_LIVE_HEAD(0x7f0000001, 2, 0), 0, 0, 0, 0,
+		HR_LIVE_HEAD(0x7f0000002, 1, 1), 0, 0, 0, 0,
+		HR_LIVE_HEAD_UNUSED(1), 12345678, 0,
+		HR_LIVE_HEAD(0x7ffffffff, 0, 1), 0, 0,
+	};
+	leaves[2] = entry(0x400, 100, 3, 2);
+	leaves[4] = entry(0xc08, 50, 99, 2); /* no such site */
+	leaves[8] = entry(0x800, HR_LIVE_SIZE_WIDE, 4, 1);
+	leaves[9] = 1 << 20;
+	leaves[14] = entry(0x0, HR_LIVE_SIZE_WIDE, 1, 2);
+	leaves[15] = 8192; /* beyond what a program can have */
+	pools[0] = (struct hr_live_pool){(uintptr_t)leaves, sizeof leaves, sizeof leaves};
+	pools[1] = (struct hr_live_pool){64, 4096, 4096};                          /* nothing is mapped there */
+	pools[2] = (struct hr_live_pool){(uintptr_t)leaves, 1ull << 50, 1ull << 51}; /* no pool is like that */
+	header.live = (struct hr_live_geometry){.pools = (uintptr_t)pools, .pool_count = 3, .label = 2};
 	seen_count = 0;
 	peek_open(&peek, getpid());
 	return &header;
@@ -294,10 +291,12 @@ START_TEST(the_live_table)
 {
 	size_t all = 16;
 	ck_assert_int_eq(live_table_walk(&peek, a_table(), 10, see, &all), 2);
-	ck_assert_uint_eq(seen[0].address, 0x7f0000001000);
+	ck_assert_uint_eq(seen[0].address, 0x7f0000001400);
 	ck_assert_uint_eq(seen[0].size, 100);
 	ck_assert_uint_eq(seen[0].site, 3);
 	ck_assert(!seen[0].inherited);
+	ck_assert_uint_eq(seen[1].address, 0x7f0000002800);
+	ck_assert_uint_eq(seen[1].size, 1 << 20);
 	ck_assert(seen[1].inherited);
 }
 END_TEST
@@ -314,17 +313,28 @@ START_TEST(hostile_geometry)
 	size_t all = 16;
 	struct hr_header header = *a_table();
 	struct hr_live_geometry good = header.live;
-	header.live.shard_count = UINT64_MAX;
+	header.live.pool_count = UINT64_MAX;
 	ck_assert_int_eq(live_table_walk(&peek, &header, 10, see, &all), -1);
 	header.live = good;
-	header.live.shard_stride = 8;
-	ck_assert_int_eq(live_table_walk(&peek, &header, 10, see, &all), -1);
-	header.live = good;
-	header.live.shards = UINT64_MAX - 10;
+	header.live.pools = UINT64_MAX - 10;
 	ck_assert_int_eq(live_table_walk(&peek, &header, 10, see, &all), -1);
 	header.live = (struct hr_live_geometry){0};
 	ck_assert_int_eq(live_table_walk(&peek, &header, 10, see, &all), -1);
 	ck_assert_uint_eq(seen_count, 0);
+}
+END_TEST
+
+START_TEST(hostile_leaves)
+{
+	size_t all = 16;
+	struct hr_header *header = a_table();
+	static uint64_t junk[4] = {15, 1, 2, 3}; /* a leaf of a class there is not */
+	pools[0] = (struct hr_live_pool){(uintptr_t)junk, sizeof junk, sizeof junk};
+	ck_assert_int_eq(live_table_walk(&peek, header, 10, see, &all), 0);
+	junk[0] = HR_LIVE_HEAD(1, 9, 0); /* longer than its pool */
+	ck_assert_int_eq(live_table_walk(&peek, header, 10, see, &all), 0);
+	junk[0] = HR_LIVE_HEAD(1, 0, 0) | 1 << 8; /* wide, with room for one word */
+	ck_assert_int_eq(live_table_walk(&peek, header, 10, see, &all), 0);
 }
 END_TEST
 
@@ -343,6 +353,7 @@ int main(void)
 	tcase_add_test(tests, the_live_table);
 	tcase_add_test(tests, the_live_table_until_enough);
 	tcase_add_test(tests, hostile_geometry);
+	tcase_add_test(tests, hostile_leaves);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
