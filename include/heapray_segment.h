@@ -324,10 +324,16 @@ struct hr_live_pool {
 	uint64_t start, size, used; /* bytes; used: release */
 };
 #define HR_LIVE_POOLS 32
+struct hr_live_hand { /* the newest block, while there is one thread, is not in the table yet; block 0: none */
+	uint64_t block;
+	uint32_t site, unused;
+	uint64_t size, age;
+	uint8_t inherited, unused_too[7];
+};
 struct hr_live_geometry {
 	uint64_t pools, pool_count, label;
 	uint64_t blocks, bytes_of_table; /* entries in use, memory of the table; relaxed */
-	uint64_t unused;
+	uint64_t hand;                   /* address of a struct hr_live_hand */
 };
 #define HR_LIVE_OFFSET(w) (((w) & 0x1ffull) << 3)
 #define HR_LIVE_SIZE(w) (((w) >> 9) & 0xffffull)

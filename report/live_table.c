@@ -89,6 +89,24 @@ static bool read_pool(struct peek *peek, const struct hr_live_geometry *live, ui
 	       pool->start < USER_ADDRESSES && pool->size <= USER_ADDRESSES - pool->start && pool->used <= pool->size;
 }
 
+/* The block that is in hand. False when visit has seen enough. */
+static bool walk_hand(struct walk *walk, struct peek *peek)
+{
+	struct hr_live_hand hand;
+	uint64_t words[2];
+	struct live_block block;
+	if (!walk->header->live.hand || !peek_at(peek, walk->header->live.hand, &hand, sizeof hand) || !hand.block)
+		return true;
+	uint64_t label = walk->header->live.label;
+	words[0] = (hand.block & 0xfff) >> 3 | (uint64_t)hand.site << 25 | (hand.age & 0x3ffff) << 44 |
+		(hand.inherited ? label % 3 + 1 : label) << 62;
+	words[1] = hand.size;
+	if (!decode(walk, hand.block & ~0xfffull, true, words, &block))
+		return true;
+	walk->visited++;
+	return walk->visit(walk->context, &block);
+}
+
 static bool sane(const struct hr_live_geometry *live)
 {
 	return live->pools && live->pools < USER_ADDRESSES && live->pool_count <= HR_LIVE_POOLS;
@@ -110,7 +128,8 @@ int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint6
 		.context = context,
 	};
 	uint64_t *piece = xcalloc(PIECE, 1);
-	for (uint64_t i = 0; i < header->live.pool_count; i++)
+	bool more = walk_hand(&walk, peek);
+	for (uint64_t i = 0; more && i < header->live.pool_count; i++)
 		if (read_pool(peek, &header->live, i, &pool) && !walk_pool(&walk, peek, &pool, piece))
 			break;
 	free(piece);

@@ -98,7 +98,7 @@ EXPORT void heapray_heap_chunk(int heap, const void *chunk, size_t size)
 	if (!hr_sampling() && hr_live_take(t, chunk, &entry)) {
 		hr_site_trimmed(t, entry.site, entry.size);
 		entry.size = 0;
-		hr_live_put(t, chunk, entry, &old);
+		hr_live_place(t, chunk, &entry, &old);
 	} else if (hr_maps_at(t, (uintptr_t)chunk, &mapped) && mapped.kind == HR_MAPPING_DIRECT) {
 		struct map_request now = {.kind = HR_MAPPING_HEAP, .domain = heaps[heap].domain};
 		now.start = (uintptr_t)chunk & ~(SYS_PAGE - 1);
@@ -114,7 +114,7 @@ static void put(struct thread *t, const uintptr_t *frame, int heap, const void *
 	uint32_t site = hr_site(t, hr_unwind(t, frame), heaps[heap].domain);
 	const void *key = key_of(block);
 	struct live_entry entry = {.site = site, .size = size, .age = hr_age_now()};
-	if (hr_live_put(t, key, entry, &old) == 1) { /* cut out twice without a free */
+	if (hr_live_place(t, key, &entry, &old)) { /* cut out twice without a free */
 		hr_site_freed(t, old.site, old.size, false, old.inherited);
 		changed((uint32_t)heap, -old.size, (uint64_t)-1);
 	}
@@ -125,7 +125,7 @@ static void put(struct thread *t, const uintptr_t *frame, int heap, const void *
 static void take(struct thread *t, int heap, const void *block)
 {
 	struct live_entry entry;
-	if (!hr_live_take(t, key_of(block), &entry)) {
+	if (!hr_live_remove(t, key_of(block), &entry)) {
 		count_add(&hr_header->unknown_frees, 1);
 		return;
 	}

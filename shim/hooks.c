@@ -78,14 +78,14 @@ static void *resize(const uintptr_t *frame, void *p, size_t size)
 		return hr_next.realloc(p, size);
 	struct taken old = {.known = false};
 	if (p)
-		old = hr_track_take(t, p);
+		hr_track_take(t, p, &old);
 	void *q = hr_next.realloc(p, size);
 	if (likely(q != NULL))
-		hr_track_resized(t, frame, q, size, old);
+		hr_track_resized(t, frame, q, size, &old);
 	else if (p && size == 0) /* freed: glibc, jemalloc and tcmalloc return NULL for that */
-		hr_track_dropped(t, old);
+		hr_track_dropped(t, &old);
 	else
-		hr_track_put_back(t, p, old);
+		hr_track_put_back(t, p, &old);
 	hr_leave();
 	return q;
 }

@@ -27,6 +27,7 @@
  * than the current one is inherited. They wrap after two forks in a line: then entries which would be taken
  * for the child's own are labelled anew (hr_live_new_generation).
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "shim.h"
@@ -55,6 +56,8 @@ struct leaf {
 #define WORD_BITS(w) ((uint32_t)((w) >> 48 & 15))
 #define WORD_WIDE(w) ((uint32_t)((w) >> 52 & 1))
 
+struct live_hand hr_hand;
+bool hr_hand_used = true;
 static struct directory *_Atomic *top;
 static struct hr_live_pool pools[HR_LIVE_POOLS];
 static uint64_t pool_ready; /* bytes of the newest pool that are populated */
@@ -63,6 +66,10 @@ static struct leaf *unused[CLASSES]; /* linked by their first slot */
 static struct { lock_word lock; uint64_t blocks; uint64_t pad[6]; } locks[LOCKS] __attribute__((aligned(64)));
 static lock_word pool_lock;
 static uint64_t generation, table_bytes;
+_Static_assert(sizeof(struct live_hand) == sizeof(struct hr_live_hand) &&
+	offsetof(struct live_hand, entry.site) == offsetof(struct hr_live_hand, site) &&
+	offsetof(struct live_hand, entry.size) == offsetof(struct hr_live_hand, size) &&
+	offsetof(struct live_hand, entry.age) == offsetof(struct hr_live_hand, age), "as it is published");
 _Static_assert(sizeof locks[0] == 64, "a cache line each");
 _Static_assert(SITES_MAX <= 1u << HR_LIVE_SITE_BITS, "a site fits its field");
 
@@ -301,39 +308,39 @@ static inline uint64_t pack(uintptr_t address, const struct live_entry *e)
 	return born << 62 | (e->age & 0x3ffff) << 44 | (uint64_t)e->site << 25 | size << 9 | offset_of(address);
 }
 
-int hr_live_put(struct thread *t, const void *block, struct live_entry entry, struct live_entry *old)
+bool hr_live_place(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)
 {
 	uintptr_t address = (uintptr_t)block;
 	if (unlikely(address >> 47 || address & 7 || top == NULL)) {
 		hr_lost(HR_LOST_TOO_LARGE);
-		return -1;
+		return false;
 	}
 	uint64_t *slot = NULL, word = 0;
 	uint32_t lock = enter(t, address);
 	struct directory *d = directory_of(address);
 	if (likely(d != NULL) && likely((word = d->word[index_of(address)]) != 0))
 		slot = slot_in(word, address);
-	if (unlikely(slot == NULL || *slot != 0 || (entry.size >= HR_LIVE_SIZE_WIDE && !WORD_WIDE(word)))) {
-		slot = make_slot(t, address, entry.size);
+	if (unlikely(slot == NULL || *slot != 0 || (entry->size >= HR_LIVE_SIZE_WIDE && !WORD_WIDE(word)))) {
+		slot = make_slot(t, address, entry->size);
 		if (slot == NULL) {
 			leave(t, lock);
-			return -1;
+			return false;
 		}
 		word = directory_of(address)->word[index_of(address)];
 	}
-	int there = *slot != 0;
+	bool there = *slot != 0;
 	if (unlikely(there))
 		*old = unpack(word, slot);
 	else
 		locks[lock].blocks++;
 	if (unlikely(WORD_WIDE(word)))
-		slot[1] = entry.size;
-	*slot = pack(address, &entry);
+		slot[1] = entry->size;
+	*slot = pack(address, entry);
 	leave(t, lock);
 	return there;
 }
 
-bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry)
+bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entry)
 {
 	uintptr_t address = (uintptr_t)block;
 	bool found = false;
@@ -426,6 +433,8 @@ void hr_live_geometry(struct hr_live_geometry *g)
 		.pools = (uintptr_t)pools, .pool_count = __atomic_load_n(&pool_count, __ATOMIC_RELAXED),
 		.label = label_of(generation), .bytes_of_table = __atomic_load_n(&table_bytes, __ATOMIC_RELAXED),
 	};
+	g->hand = (uintptr_t)&hr_hand;
+	g->blocks = hr_hand.block != NULL;
 	for (uint32_t i = 0; i < LOCKS; i++)
 		g->blocks += __atomic_load_n(&locks[i].blocks, __ATOMIC_RELAXED);
 }

@@ -219,12 +219,14 @@ struct taken {
 static inline struct thread *hr_enter(const void *frame);
 static inline void hr_leave(void);
 
+void hr_track_hand(struct thread *t); /* places the block that is in hand: before a fork, or a walk of the table */
+void hr_track_threads(void);          /* a second thread is about to be */
 void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size);
 void hr_track_free(struct thread *t, const void *block);
-struct taken hr_track_take(struct thread *t, const void *block);
-void hr_track_put_back(struct thread *t, const void *block, struct taken old);
-void hr_track_dropped(struct thread *t, struct taken old); /* realloc to size 0 freed it */
-void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, struct taken old);
+void hr_track_take(struct thread *t, const void *block, struct taken *old);
+void hr_track_put_back(struct thread *t, const void *block, const struct taken *old);
+void hr_track_dropped(struct thread *t, const struct taken *old); /* realloc to size 0 freed it */
+void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, const struct taken *old);
 
 /* ---- hooks.c, for hooks_new.c ------------------------------------------------------------------ */
 
@@ -430,9 +432,42 @@ struct live_entry {
 };
 void hr_live_start(void);
 void hr_live_prefetch(const void *block); /* begins to fetch the block's slot into the cache */
-/* Puts a block in. 1: there was another under this address (its free was not seen), now in *old. -1: no room. */
-int hr_live_put(struct thread *t, const void *block, struct live_entry entry, struct live_entry *old);
-bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry);
+/* Places a block in the table. True: there was another under this address (its free was not seen), now in *old. */
+bool hr_live_place(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old);
+bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entry);
+/*
+ * While there is one thread, the newest block is kept in hand: one that is freed at once never sees the table, any
+ * other is placed when the next one comes, its slot in the cache by then. NULL: no block.
+ */
+struct live_hand {
+	const void *block;
+	struct live_entry entry;
+};
+extern struct live_hand hr_hand;
+extern bool hr_hand_used; /* false for good when a second thread is about to be */
+/* Puts a block in. What it returns lay, by *old, under an address that was given out again; NULL: nothing. */
+static inline const void *hr_live_put(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)
+{
+	if (unlikely(!hr_hand_used))
+		return hr_live_place(t, block, entry, old) ? block : NULL;
+	const void *before = hr_hand.block;
+	bool again = false;
+	if (before == block)
+		again = true, *old = hr_hand.entry;
+	else if (before)
+		again = hr_live_place(t, before, &hr_hand.entry, old);
+	hr_hand.entry = *entry;
+	hr_hand.block = block;
+	return again ? before : NULL;
+}
+static inline bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry)
+{
+	if (block != hr_hand.block)
+		return hr_live_remove(t, block, entry);
+	*entry = hr_hand.entry;
+	hr_hand.block = NULL;
+	return true;
+}
 void hr_live_lock_all(struct thread *t);   /* around fork */
 void hr_live_unlock_all(struct thread *t);
 void hr_live_each(void (*visit)(void *arg, const void *block, uint32_t site, uint64_t size), void *arg);

@@ -199,6 +199,7 @@ static void before_fork(void)
 	if (state != ON)
 		return;
 	hr_publish_generation();
+	hr_track_hand(hr_self);
 	hr_live_lock_all(NULL); /* in this order: the live table books its memory under its locks */
 	hr_maps_lock();
 }
@@ -271,6 +272,7 @@ static bool rebuild(void)
 	if (!hr_sites_rebuild_begin())
 		return false;
 	hr_header->inherited_bytes = 0;
+	hr_track_hand(hr_self); /* forked by a bare system call */
 	hr_live_new_generation();
 	hr_live_each(visit_live, NULL);
 	hr_maps_republish();

@@ -35,14 +35,38 @@ static void went(struct thread *t, const void *block, uint32_t site, uint64_t si
 		hr_site_freed(t, site, size, temporary, inherited);
 }
 
-static inline void put(struct thread *t, const void *block, struct live_entry entry)
+/* A block's free went past us: inside our own code, or in a way nobody hooks. */
+static cold void was_freed(struct thread *t, const void *block, const struct live_entry *e)
+{
+	count_add(&hr_header->lost[HR_LOST_NESTED], 1);
+	went(t, block, e->site, e->size, false, e->inherited);
+}
+
+static inline void put(struct thread *t, const void *block, const struct live_entry *entry)
 {
 	struct live_entry old;
-	if (unlikely(hr_live_put(t, block, entry, &old) == 1)) {
-		/* its free went past us: inside our own code, or in a way nobody hooks */
-		count_add(&hr_header->lost[HR_LOST_NESTED], 1);
-		went(t, block, old.site, old.size, false, old.inherited);
-	}
+	const void *again = hr_live_put(t, block, entry, &old);
+	if (unlikely(again != NULL))
+		was_freed(t, again, &old);
+}
+
+void hr_track_hand(struct thread *t)
+{
+	struct live_entry old;
+	const void *block = hr_hand.block;
+	if (block == NULL)
+		return;
+	if (hr_live_place(t, block, &hr_hand.entry, &old))
+		was_freed(t, block, &old);
+	hr_hand.block = NULL;
+}
+
+void hr_track_threads(void)
+{
+	if (!hr_hand_used)
+		return;
+	hr_hand_used = false; /* first: a signal handler may allocate now */
+	hr_track_hand(hr_self);
 }
 
 /* The site of the calling stack, with the lines of Lua that led to it. */
@@ -58,7 +82,8 @@ static inline uint32_t put_new(struct thread *t, const uintptr_t *frame, const v
 {
 	hr_live_prefetch(block);
 	uint32_t site = site_of(t, frame, size);
-	put(t, block, (struct live_entry){.site = site, .size = size, .age = hr_age_now()});
+	const struct live_entry entry = {.site = site, .size = size, .age = hr_age_now()};
+	put(t, block, &entry);
 	t->last_block = block;
 	return site;
 }
@@ -88,43 +113,46 @@ void hr_track_free(struct thread *t, const void *block)
 	event(t);
 }
 
-struct taken hr_track_take(struct thread *t, const void *block)
+void hr_track_take(struct thread *t, const void *block, struct taken *old)
 {
 	struct live_entry entry;
-	if (!hr_live_take(t, block, &entry)) {
+	old->known = hr_live_take(t, block, &entry);
+	if (unlikely(!old->known)) {
 		count_add(&hr_header->unknown_frees, 1);
-		return (struct taken){.known = false};
+		return;
 	}
-	return (struct taken){
-		.known = true, .inherited = entry.inherited, .block = block, .site = entry.site, .size = entry.size, .age = entry.age,
-	};
+	old->inherited = entry.inherited;
+	old->block = block;
+	old->site = entry.site;
+	old->size = entry.size;
+	old->age = entry.age;
 }
 
-void hr_track_put_back(struct thread *t, const void *block, struct taken old)
+void hr_track_put_back(struct thread *t, const void *block, const struct taken *old)
 {
-	struct live_entry entry = {.site = old.site, .size = old.size, .age = old.age, .inherited = old.inherited};
-	if (old.known)
-		put(t, block, entry);
+	const struct live_entry entry = {.site = old->site, .size = old->size, .age = old->age, .inherited = old->inherited};
+	if (old->known)
+		put(t, block, &entry);
 }
 
-void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, struct taken old)
+void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *block, size_t size, const struct taken *old)
 {
-	if (!old.known) {
+	if (!old->known) {
 		hr_track_alloc(t, frame, block, size);
 		return;
 	}
 	uint32_t site = put_new(t, frame, block, size);
 	if (hr_sampling())
-		hr_sampled_event(t, (struct sampled){old.block, old.site, old.size, old.inherited},
+		hr_sampled_event(t, (struct sampled){old->block, old->site, old->size, old->inherited},
 			(struct sampled){.block = block, .site = site, .size = size});
 	else
-		hr_site_resized(t, old.site, old.size, old.inherited, site, size);
+		hr_site_resized(t, old->site, old->size, old->inherited, site, size);
 	event(t);
 }
 
-void hr_track_dropped(struct thread *t, struct taken old)
+void hr_track_dropped(struct thread *t, const struct taken *old)
 {
-	if (old.known)
-		went(t, old.block, old.site, old.size, false, old.inherited);
+	if (old->known)
+		went(t, old->block, old->site, old->size, false, old->inherited);
 	event(t);
 }

@@ -301,6 +301,23 @@ START_TEST(the_live_table)
 }
 END_TEST
 
+START_TEST(the_block_in_hand)
+{
+	size_t all = 16;
+	struct hr_live_hand hand = {.block = 0x7f0000005010, .site = 5, .size = 70000};
+	struct hr_header *header = a_table();
+	header->live.hand = (uintptr_t)&hand;
+	ck_assert_int_eq(live_table_walk(&peek, header, 10, see, &all), 3);
+	ck_assert_uint_eq(seen[0].address, hand.block);
+	ck_assert_uint_eq(seen[0].size, hand.size);
+	ck_assert_uint_eq(seen[0].site, 5);
+	ck_assert(!seen[0].inherited);
+	hand.inherited = 1;
+	ck_assert_int_eq(live_table_walk(&peek, header, 10, see, &all), 3);
+	ck_assert(seen[3].inherited);
+}
+END_TEST
+
 START_TEST(the_live_table_until_enough)
 {
 	size_t one = 1;
@@ -351,6 +368,7 @@ int main(void)
 	tcase_add_test(tests, no_arena_where_the_fields_disagree);
 	tcase_add_test(tests, bss_of_the_executable);
 	tcase_add_test(tests, the_live_table);
+	tcase_add_test(tests, the_block_in_hand);
 	tcase_add_test(tests, the_live_table_until_enough);
 	tcase_add_test(tests, hostile_geometry);
 	tcase_add_test(tests, hostile_leaves);

@@ -19,7 +19,8 @@ static const void *at(uintptr_t offset)
 
 static int put(uintptr_t offset, uint32_t site, uint64_t size)
 {
-	return hr_live_put(NULL, at(offset), (struct live_entry){.site = site, .size = size, .age = 7}, &none);
+	const struct live_entry entry = {.site = site, .size = size, .age = 7};
+	return hr_live_place(NULL, at(offset), &entry, &none);
 }
 
 static struct hr_live_geometry geometry(void)
@@ -33,24 +34,24 @@ START_TEST(what_is_put_comes_out_once)
 {
 	struct live_entry e;
 	ck_assert_int_eq(put(0x10, 3, 100), 0);
-	ck_assert(hr_live_take(NULL, at(0x10), &e));
+	ck_assert(hr_live_remove(NULL, at(0x10), &e));
 	ck_assert_uint_eq(e.site, 3);
 	ck_assert_uint_eq(e.size, 100);
 	ck_assert_uint_eq(e.age, 7);
 	ck_assert(!e.inherited);
-	ck_assert(!hr_live_take(NULL, at(0x10), &e));
-	ck_assert(!hr_live_take(NULL, at(0x18), &e));
-	ck_assert(!hr_live_take(NULL, at(1 << 30), &e));
+	ck_assert(!hr_live_remove(NULL, at(0x10), &e));
+	ck_assert(!hr_live_remove(NULL, at(0x18), &e));
+	ck_assert(!hr_live_remove(NULL, at(1 << 30), &e));
 }
 END_TEST
 
 START_TEST(bad_addresses)
 {
 	struct live_entry e;
-	ck_assert_int_eq(hr_live_put(NULL, (void *)(heap + 4), (struct live_entry){.site = 1}, &e), -1);
-	ck_assert_int_eq(hr_live_put(NULL, (void *)(1ull << 47), (struct live_entry){.site = 1}, &e), -1);
-	ck_assert(!hr_live_take(NULL, (void *)(heap + 4), &e));
-	ck_assert(!hr_live_take(NULL, (void *)UINTPTR_MAX, &e));
+	ck_assert_int_eq(hr_live_place(NULL, (void *)(heap + 4), &(struct live_entry){.site = 1}, &e), 0);
+	ck_assert_int_eq(hr_live_place(NULL, (void *)(1ull << 47), &(struct live_entry){.site = 1}, &e), 0);
+	ck_assert(!hr_live_remove(NULL, (void *)(heap + 4), &e));
+	ck_assert(!hr_live_remove(NULL, (void *)UINTPTR_MAX, &e));
 }
 END_TEST
 
@@ -63,6 +64,22 @@ START_TEST(a_second_block_at_an_address_tells_of_the_first)
 	ck_assert_int_eq(put(0x40, 3, 5), 1);
 	ck_assert_uint_eq(none.size, 1 << 20);
 	ck_assert_uint_eq(geometry().blocks, 1);
+}
+END_TEST
+
+START_TEST(the_newest_block_is_in_hand_until_the_next)
+{
+	const struct live_entry first = {.site = 1, .size = 10}, second = {.site = 2, .size = 20};
+	struct live_entry e;
+	ck_assert_ptr_null(hr_live_put(NULL, at(0x100), &first, &e));
+	ck_assert_uint_eq(geometry().blocks, 1);
+	ck_assert_ptr_null(hr_live_put(NULL, at(0x200), &second, &e));
+	ck_assert(hr_live_take(NULL, at(0x100), &e) && e.size == 10);
+	ck_assert_ptr_eq(hr_live_put(NULL, at(0x200), &first, &e), at(0x200)); /* given out again: its free was not seen */
+	ck_assert_uint_eq(e.size, 20);
+	ck_assert(hr_live_take(NULL, at(0x200), &e) && e.size == 10);
+	ck_assert(!hr_live_take(NULL, at(0x200), &e));
+	ck_assert_uint_eq(geometry().blocks, 0);
 }
 END_TEST
 
@@ -91,7 +108,7 @@ START_TEST(any_order_of_events)
 			hr_live_new_generation();
 		if (random() % 2) {
 			const struct live_entry new = {.site = (uint32_t)random() % SITES_MAX, .size = sizes[random() % 7], .age = 9};
-			ck_assert_int_eq(hr_live_put(NULL, at(i * 8), new, &e), model[i].there);
+			ck_assert_int_eq(hr_live_place(NULL, at(i * 8), &new, &e), model[i].there);
 			if (model[i].there)
 				ck_assert_uint_eq(e.size, model[i].entry.size);
 			blocks += !model[i].there;
@@ -99,7 +116,7 @@ START_TEST(any_order_of_events)
 			model[i].there = true;
 			model[i].entry = new;
 		} else {
-			ck_assert_int_eq(hr_live_take(NULL, at(i * 8), &e), model[i].there);
+			ck_assert_int_eq(hr_live_remove(NULL, at(i * 8), &e), model[i].there);
 			if (model[i].there) {
 				ck_assert_uint_eq(e.size, model[i].entry.size);
 				ck_assert_uint_eq(e.site, model[i].entry.site);
@@ -123,15 +140,15 @@ START_TEST(blocks_from_before_a_fork_are_inherited)
 	for (int forks = 1; forks < 9; forks++) { /* labels wrap */
 		put(0x100, 1, 8);
 		put(0x8, 1, 8);
-		hr_live_take(NULL, at(0x8), &e);
+		hr_live_remove(NULL, at(0x8), &e);
 		for (int n = 0; n < forks; n++)
 			hr_live_new_generation();
 		put(0x200, 1, 8);
-		ck_assert(hr_live_take(NULL, at(0x100), &e));
+		ck_assert(hr_live_remove(NULL, at(0x100), &e));
 		ck_assert_msg(e.inherited, "after %d forks", forks);
-		ck_assert_int_eq(hr_live_put(NULL, at(0x100), e, &none), 0);
-		ck_assert(hr_live_take(NULL, at(0x100), &e) && e.inherited);
-		ck_assert(hr_live_take(NULL, at(0x200), &e) && !e.inherited);
+		ck_assert_int_eq(hr_live_place(NULL, at(0x100), &e, &none), 0);
+		ck_assert(hr_live_remove(NULL, at(0x100), &e) && e.inherited);
+		ck_assert(hr_live_remove(NULL, at(0x200), &e) && !e.inherited);
 	}
 }
 END_TEST
@@ -162,6 +179,7 @@ int main(void)
 	tcase_add_test(tests, what_is_put_comes_out_once);
 	tcase_add_test(tests, bad_addresses);
 	tcase_add_test(tests, a_second_block_at_an_address_tells_of_the_first);
+	tcase_add_test(tests, the_newest_block_is_in_hand_until_the_next);
 	tcase_add_loop_test(tests, any_order_of_events, 0, 3);
 	tcase_add_test(tests, blocks_from_before_a_fork_are_inherited);
 	tcase_add_test(tests, a_million_blocks_of_64_bytes_cost_24_bytes_each_at_most);
