@@ -148,6 +148,7 @@ static bool changed_much(uint64_t since)
 void hr_tick(struct thread *t)
 {
 	t->until_tick = TICK_EVENTS;
+	t->events += TICK_EVENTS;
 	uint64_t now = look_at_clock();
 	if (t->stack_low == 0)
 		hr_thread_stack_check(t);

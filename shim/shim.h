@@ -147,14 +147,14 @@ struct word {
 
 /* A whole trace, by where it begins: see unwind.c. */
 #define MEMO_ENTRIES 128u
-#define MEMO_WORDS 46u
+#define MEMO_WORDS 44u
 struct memo {
 	uintptr_t ip, sp, fp;
 	uint64_t generation;
 	uint32_t node, site;
-	uint32_t words;
+	uint32_t words; /* a multiple of four: the last one is repeated */
 	bool fp_matters;
-	int32_t offset[MEMO_WORDS]; /* of each word, from sp, in words */
+	uint32_t offset[MEMO_WORDS]; /* of each word, from sp, in bytes */
 	uintptr_t value[MEMO_WORDS];
 };
 
@@ -166,7 +166,7 @@ struct thread {
 	uint16_t stripe;
 	bool own_stripe;                 /* no other thread counts there */
 	uint32_t until_tick;             /* events until the clock is looked at */
-	uint64_t events;
+	uint64_t events;                 /* up to the last tick */
 	int64_t slack;                   /* change of the total not yet told */
 	const void *last_block;          /* the thread's newest block: for `temporary` */
 	const void *deleting;            /* block whose operator delete is under way, booked already */
@@ -185,7 +185,8 @@ struct thread {
 	struct frame kept[WALK_MAX];
 	struct word words[3 * WALK_MAX];
 	struct memo memo[MEMO_ENTRIES];
-	uint32_t memo_hand; /* which of a set is replaced next */
+	struct memo *recent; /* the one that was right last */
+	uint32_t memo_hand;  /* which of a set is replaced next */
 	struct frame walk[WALK_MAX];     /* frames of the walk under way, innermost first */
 };
 
@@ -358,8 +359,8 @@ uint32_t hr_site(struct thread *t, uint32_t node, uint32_t domain);
 uint32_t hr_site_domain(uint32_t site);
 uint32_t hr_site_node(uint32_t site);
 struct hr_site *hr_site_row(uint32_t site);
-void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes);
-void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited);
+static inline void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes);
+static inline void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited);
 /* A part of a block went (munmap of a piece): bytes, no count. */
 void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes);
 /* One block of `old` bytes became one of `new` bytes: one change of the total. */
@@ -403,6 +404,11 @@ static inline bool hr_sampling(void)
 }
 /* The row of a new block: its stack's when it is sampled, else the domain's <not sampled>. */
 uint32_t hr_sampled_site(struct thread *t, const uintptr_t *frame, size_t size);
+/* Is a block of this row one with a stack? Others are counted as they are, in the row they share. */
+static inline bool hr_sampled(uint32_t site)
+{
+	return hr_site_node(site) != HR_ROOT_NOT_SAMPLED;
+}
 /* One event of the books: a block went, or came, or both; block NULL: none. */
 struct sampled {
 	const void *block;
@@ -588,6 +594,53 @@ void hr_allocator_stats_forked(void);
 
 void hr_ledger_start(void); /* in the constructor, before the heap is */
 void hr_ledger_publish(uint64_t now, uint64_t virtual_bytes, uint64_t resident_bytes);
+
+/* ---- counters, inline: what each event does ---------------------------------------------------- */
+
+extern struct hr_site *hr_rows;
+extern uint64_t *hr_hot; /* hr_header->hot */
+cold void hr_site_peak(struct hr_site *row);           /* a row of an older epoch is about to change */
+cold void hr_total_peak(uint64_t now);                 /* the total is `now`, the highest yet, and about to fall */
+void hr_site_allocated_shared(struct thread *t, uint32_t site, uint64_t bytes); /* the same, with several threads */
+void hr_site_freed_shared(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited);
+cold void hr_site_inherited_freed(struct hr_site *row, uint64_t bytes);
+
+static inline void hr_row_changes(struct hr_site *row)
+{
+	if (unlikely(row->peak_epoch != count_read(&hr_hot[HR_HOT_PEAK_EPOCH])))
+		hr_site_peak(row);
+}
+
+static inline void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes)
+{
+	if (unlikely(!__libc_single_threaded)) {
+		hr_site_allocated_shared(t, site, bytes);
+		return;
+	}
+	struct hr_site *row = &hr_rows[site];
+	hr_row_changes(row);
+	row->allocated_bytes += bytes;
+	row->allocated_count++;
+	hr_hot[HR_HOT_TOTAL_LIVE] += bytes;
+}
+
+static inline void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited)
+{
+	if (unlikely(!__libc_single_threaded)) {
+		hr_site_freed_shared(t, site, bytes, temporary, inherited);
+		return;
+	}
+	struct hr_site *row = &hr_rows[site];
+	if (unlikely(hr_hot[HR_HOT_TOTAL_LIVE] > hr_hot[HR_HOT_PEAK_LIVE]) && bytes)
+		hr_total_peak(hr_hot[HR_HOT_TOTAL_LIVE]); /* first: the peak is recorded before the row changes */
+	hr_hot[HR_HOT_TOTAL_LIVE] -= bytes;
+	hr_row_changes(row);
+	row->freed_bytes += bytes;
+	row->freed_count++;
+	row->temporary_count += temporary;
+	if (unlikely(inherited))
+		hr_site_inherited_freed(row, bytes);
+}
 
 /* ---- inline parts ------------------------------------------------------------------------------ */
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sites.c - rows of counters, the total, and what was live at the peak.
+ * sites.c - hr_rows of counters, the total, and what was live at the peak.
  *
  * A site is a stack in a domain. Its row, in the segment, counts {allocated, freed} x {bytes, count};
- * live is the difference. Threads are spread over up to eight rows a site (stripes), so that two threads
- * on one hot stack do not share a cache line; the reader sums them. Each thread counts in its own stripe, a
+ * live is the difference. Threads are spread over up to eight hr_rows a site (stripes), so that two threads
+ * on one hr_hot stack do not share a cache line; the reader sums them. Each thread counts in its own stripe, a
  * free too: a row alone may then fall below zero. The first four threads have a stripe to themselves, where
  * plain adds will do; all others share the rest, with atomic ones.
  *
  * The peak. The highest total is recorded when the total is about to fall from it, not while it rises;
  * then peak_epoch goes up. Before a row changes, if its epoch is not the current one, what it holds is
  * what it held at the peak: live_at_peak = live, and its epoch becomes the current one. So the
- * composition of the peak is kept without a log: rows of the current epoch have it in live_at_peak, all
+ * composition of the peak is kept without a log: hr_rows of the current epoch have it in live_at_peak, all
  * others in live. With one thread this is exact. With several, each keeps up to 64 KiB of change to
  * itself before it touches the total: that is the peak's stated error.
  */
@@ -33,12 +33,12 @@ static struct site *sites;
 static _Atomic uint32_t sites_used;
 static struct index *_Atomic current; /* for domains other than the allocator */
 static lock_word lock;
-static struct hr_site *rows;
-static uint64_t *hot; /* hr_header->hot */
+struct hr_site *hr_rows;
+uint64_t *hr_hot;
 
 struct hr_site *hr_site_row(uint32_t site)
 {
-	return &rows[site];
+	return &hr_rows[site];
 }
 
 uint32_t hr_site_domain(uint32_t site)
@@ -56,7 +56,7 @@ uint32_t hr_sites_used(void)
 	return atomic_load_explicit(&sites_used, memory_order_acquire);
 }
 
-/* ---- finding and making rows ------------------------------------------------------------------ */
+/* ---- finding and making hr_rows ------------------------------------------------------------------ */
 
 static uint32_t hash(const struct site *s)
 {
@@ -116,9 +116,9 @@ static bool make_room(uint32_t id)
 
 static void write_key(uint32_t id)
 {
-	rows[id].node = sites[id].node;
-	rows[id].domain = sites[id].domain;
-	rows[id].stripe = sites[id].stripe;
+	hr_rows[id].node = sites[id].node;
+	hr_rows[id].domain = sites[id].domain;
+	hr_rows[id].stripe = sites[id].stripe;
 }
 
 static uint32_t insert(struct site key)
@@ -130,7 +130,7 @@ static uint32_t insert(struct site key)
 		hr_memory_touched(SYS_PAGE);
 	sites[id] = key;
 	write_key(id);
-	rows[id].peak_epoch = hot[HR_HOT_PEAK_EPOCH];
+	hr_rows[id].peak_epoch = hr_hot[HR_HOT_PEAK_EPOCH];
 	if (indexed(&key))
 		place(atomic_load(&current), id);
 	atomic_store_explicit(&sites_used, id + 1, memory_order_release);
@@ -166,15 +166,14 @@ uint32_t hr_site(struct thread *t, uint32_t node, uint32_t domain)
 
 /* ---- the total and the peak ------------------------------------------------------------------- */
 
-/* The total is `now` and about to fall. */
-static void note_peak(uint64_t now)
+void hr_total_peak(uint64_t now)
 {
-	uint64_t peak = count_read(&hot[HR_HOT_PEAK_LIVE]);
+	uint64_t peak = count_read(&hr_hot[HR_HOT_PEAK_LIVE]);
 	while (now > peak) {
-		if (!__atomic_compare_exchange_n(&hot[HR_HOT_PEAK_LIVE], &peak, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&hr_hot[HR_HOT_PEAK_LIVE], &peak, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			continue;
 		hr_header->peak_ns = hr_now();
-		count_add(&hot[HR_HOT_PEAK_EPOCH], 1);
+		count_add(&hr_hot[HR_HOT_PEAK_EPOCH], 1);
 		break;
 	}
 }
@@ -183,16 +182,16 @@ static void flush(struct thread *t)
 {
 	int64_t change = __atomic_exchange_n(&t->slack, 0, __ATOMIC_RELAXED);
 	if (change < 0)
-		note_peak(count_read(&hot[HR_HOT_TOTAL_LIVE]));
-	count_add(&hot[HR_HOT_TOTAL_LIVE], (uint64_t)change);
+		hr_total_peak(count_read(&hr_hot[HR_HOT_TOTAL_LIVE]));
+	count_add(&hr_hot[HR_HOT_TOTAL_LIVE], (uint64_t)change);
 }
 
 static inline void total_changes(struct thread *t, int64_t change)
 {
 	if (likely(__libc_single_threaded)) {
-		if (change < 0 && hot[HR_HOT_TOTAL_LIVE] > hot[HR_HOT_PEAK_LIVE])
-			note_peak(hot[HR_HOT_TOTAL_LIVE]);
-		hot[HR_HOT_TOTAL_LIVE] += (uint64_t)change;
+		if (change < 0 && hr_hot[HR_HOT_TOTAL_LIVE] > hr_hot[HR_HOT_PEAK_LIVE])
+			hr_total_peak(hr_hot[HR_HOT_TOTAL_LIVE]);
+		hr_hot[HR_HOT_TOTAL_LIVE] += (uint64_t)change;
 		return;
 	}
 	t->slack += change;
@@ -202,11 +201,9 @@ static inline void total_changes(struct thread *t, int64_t change)
 
 /* Before a row's live changes: keep what it held at the peak. Release order, so that a reader who sees
  * the new epoch sees the figure that goes with it. */
-static inline void row_changes(struct hr_site *row)
+void hr_site_peak(struct hr_site *row)
 {
-	uint64_t epoch = count_read(&hot[HR_HOT_PEAK_EPOCH]);
-	if (likely(row->peak_epoch == epoch))
-		return;
+	uint64_t epoch = count_read(&hr_hot[HR_HOT_PEAK_EPOCH]);
 	__atomic_store_n(&row->live_at_peak, row->allocated_bytes - row->freed_bytes, __ATOMIC_RELAXED);
 	__atomic_store_n(&row->peak_epoch, epoch, __ATOMIC_RELEASE);
 }
@@ -233,29 +230,33 @@ static inline uint32_t mine(struct thread *t, uint32_t site)
 
 static inline void row_allocated(const struct thread *t, struct hr_site *row, uint64_t bytes)
 {
-	row_changes(row);
+	hr_row_changes(row);
 	row_add(t, &row->allocated_bytes, bytes, &row->allocated_count);
 }
 
-void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes)
+void hr_site_allocated_shared(struct thread *t, uint32_t site, uint64_t bytes)
 {
-	row_allocated(t, &rows[mine(t, site)], bytes);
+	row_allocated(t, &hr_rows[mine(t, site)], bytes);
 	total_changes(t, (int64_t)bytes);
+}
+
+void hr_site_inherited_freed(struct hr_site *row, uint64_t bytes)
+{
+	count_add(&row->inherited_freed_bytes, bytes);
+	count_add(&row->inherited_freed_count, 1);
 }
 
 static inline void row_freed(const struct thread *t, struct hr_site *row, uint64_t bytes, bool inherited)
 {
-	row_changes(row);
+	hr_row_changes(row);
 	row_add(t, &row->freed_bytes, bytes, &row->freed_count);
-	if (unlikely(inherited)) {
-		count_add(&row->inherited_freed_bytes, bytes);
-		count_add(&row->inherited_freed_count, 1);
-	}
+	if (unlikely(inherited))
+		hr_site_inherited_freed(row, bytes);
 }
 
-void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited)
+void hr_site_freed_shared(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited)
 {
-	struct hr_site *row = &rows[mine(t, site)];
+	struct hr_site *row = &hr_rows[mine(t, site)];
 	total_changes(t, -(int64_t)bytes); /* first: the peak is recorded before the row changes */
 	row_freed(t, row, bytes, inherited);
 	if (temporary)
@@ -264,17 +265,17 @@ void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool tempora
 
 void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes)
 {
-	struct hr_site *row = &rows[mine(t, site)];
+	struct hr_site *row = &hr_rows[mine(t, site)];
 	total_changes(t, -(int64_t)bytes);
-	row_changes(row);
+	hr_row_changes(row);
 	count_add(&row->freed_bytes, bytes);
 }
 
 void hr_site_resized(struct thread *t, uint32_t old_site, uint64_t old, bool inherited, uint32_t site, uint64_t bytes)
 {
 	total_changes(t, (int64_t)bytes - (int64_t)old);
-	row_freed(t, &rows[mine(t, old_site)], old, inherited);
-	row_allocated(t, &rows[mine(t, site)], bytes);
+	row_freed(t, &hr_rows[mine(t, old_site)], old, inherited);
+	row_allocated(t, &hr_rows[mine(t, site)], bytes);
 }
 
 /* ---- start, fork ------------------------------------------------------------------------------ */
@@ -283,8 +284,8 @@ void hr_sites_start(void)
 {
 	sites = hr_memory_reserve(SITES_MAX * sizeof *sites);
 	struct index *index = new_index(256);
-	rows = hr_segment_section(HR_SITES);
-	hot = hr_header->hot;
+	hr_rows = hr_segment_section(HR_SITES);
+	hr_hot = hr_header->hot;
 	if (sites == NULL || index == NULL || !hr_segment_reach(HR_SITES, 0))
 		return;
 	hr_memory_touched(SYS_PAGE);
@@ -298,8 +299,8 @@ void hr_sites_start(void)
 void hr_sites_forked(void)
 {
 	atomic_store(&lock, 0);
-	rows = hr_segment_section(HR_SITES);
-	hot = hr_header->hot;
+	hr_rows = hr_segment_section(HR_SITES);
+	hr_hot = hr_header->hot;
 }
 
 bool hr_sites_rebuild_begin(void)
@@ -319,7 +320,7 @@ void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
 		hr_lost(HR_LOST_LIVE_REBUILD);
 		return;
 	}
-	struct hr_site *row = &rows[site];
+	struct hr_site *row = &hr_rows[site];
 	row->allocated_bytes += bytes;
 	row->allocated_count += count;
 	row->inherited_bytes += bytes;
@@ -330,8 +331,8 @@ void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
 
 void hr_sites_rebuild_end(void)
 {
-	hot[HR_HOT_TOTAL_LIVE] = hot[HR_HOT_PEAK_LIVE] = hr_header->inherited_bytes;
-	hot[HR_HOT_PEAK_EPOCH] = 1; /* rows are of epoch 0: what they hold is what they held at the peak */
+	hr_hot[HR_HOT_TOTAL_LIVE] = hr_hot[HR_HOT_PEAK_LIVE] = hr_header->inherited_bytes;
+	hr_hot[HR_HOT_PEAK_EPOCH] = 1; /* hr_rows are of epoch 0: what they hold is what they held at the peak */
 	hr_header->peak_ns = hr_now();
 	hr_segment_used(HR_SITES, hr_sites_used());
 }
@@ -343,10 +344,10 @@ void hr_sites_sum(struct hr_site *sum, int domain)
 	for (uint32_t id = 0; id < used; id++) {
 		if (domain >= 0 && sites[id].domain != domain)
 			continue;
-		sum->allocated_bytes += count_read(&rows[id].allocated_bytes);
-		sum->allocated_count += count_read(&rows[id].allocated_count);
-		sum->freed_bytes += count_read(&rows[id].freed_bytes);
-		sum->freed_count += count_read(&rows[id].freed_count);
+		sum->allocated_bytes += count_read(&hr_rows[id].allocated_bytes);
+		sum->allocated_count += count_read(&hr_rows[id].allocated_count);
+		sum->freed_bytes += count_read(&hr_rows[id].freed_bytes);
+		sum->freed_count += count_read(&hr_rows[id].freed_count);
 	}
 }
 
@@ -354,7 +355,7 @@ void hr_sites_sum(struct hr_site *sum, int domain)
 
 static void row_went(struct hr_site *row, uint64_t bytes, uint64_t count, const struct estimate *e)
 {
-	row_changes(row);
+	hr_row_changes(row);
 	count_add(&row->freed_bytes, bytes);
 	count_add(&row->freed_count, count);
 	row->variance_live -= e->variance;
@@ -366,7 +367,7 @@ static void row_went(struct hr_site *row, uint64_t bytes, uint64_t count, const 
 
 static void row_came(struct hr_site *row, uint64_t bytes, uint64_t count, const struct estimate *e)
 {
-	row_changes(row);
+	hr_row_changes(row);
 	count_add(&row->allocated_bytes, bytes);
 	count_add(&row->allocated_count, count);
 	row->variance_live += e->variance;
@@ -380,14 +381,14 @@ void hr_site_estimated(struct thread *t, uint32_t rest, const struct estimate *w
 	total_changes(t, (int64_t)(came ? came->real : 0) - (int64_t)(went ? went->real : 0));
 	if (went) {
 		if (went->site)
-			row_went(&rows[went->site], went->bytes, went->count, went);
-		row_went(&rows[rest], went->real - went->bytes, 1 - (uint64_t)went->count, went);
+			row_went(&hr_rows[went->site], went->bytes, went->count, went);
+		row_went(&hr_rows[rest], went->real - went->bytes, 1 - (uint64_t)went->count, went);
 	}
 	if (came) {
 		if (came->site) {
-			row_came(&rows[came->site], came->bytes, came->count, came);
-			count_add(&rows[came->site].sampled_count, 1);
+			row_came(&hr_rows[came->site], came->bytes, came->count, came);
+			count_add(&hr_rows[came->site].sampled_count, 1);
 		}
-		row_came(&rows[rest], came->real - came->bytes, 1 - (uint64_t)came->count, came);
+		row_came(&hr_rows[rest], came->real - came->bytes, 1 - (uint64_t)came->count, came);
 	}
 }

@@ -108,7 +108,7 @@ void hr_thread_publish(struct thread *t)
 	row->thread_pointer = t->pointer;
 	row->stack_low = t->stack_low;
 	row->stack_high = t->stack_high;
-	row->events = t->events;
+	row->events = t->events + TICK_EVENTS - t->until_tick;
 	hr_segment_used(HR_THREADS, atomic_load(&blocks_used));
 }
 
@@ -132,6 +132,7 @@ struct thread *hr_thread_attach(void)
 		t->held = NULL;
 		t->last_block = t->deleting = NULL;
 		t->until_tick = TICK_EVENTS;
+		t->recent = t->memo;
 		t->vm = NULL;
 		if (hr_sampling() && t->sample_left <= 0)
 			t->sample_left = hr_sample_next(&t->random, hr_config.sample_bytes);

@@ -12,7 +12,6 @@
 
 static inline void event(struct thread *t)
 {
-	t->events++;
 	if (unlikely(--t->until_tick == 0))
 		hr_tick(t);
 }
@@ -27,9 +26,9 @@ static inline void event_of(struct thread *t, const void *block, size_t size)
 	event(t);
 }
 
-static void went(struct thread *t, const void *block, uint32_t site, uint64_t size, bool temporary, bool inherited)
+static inline void went(struct thread *t, const void *block, uint32_t site, uint64_t size, bool temporary, bool inherited)
 {
-	if (hr_sampling())
+	if (hr_sampling() && hr_sampled(site))
 		hr_sampled_event(t, (struct sampled){block, site, size, inherited}, (struct sampled){0});
 	else
 		hr_site_freed(t, site, size, temporary, inherited);
@@ -80,7 +79,9 @@ static inline uint32_t site_of(struct thread *t, const uintptr_t *frame, size_t 
 
 static inline uint32_t put_new(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
 {
-	hr_live_prefetch(block);
+	const void *next = hr_hand_used ? hr_hand.block : block; /* what is placed in the table after the unwind */
+	if (next)
+		hr_live_prefetch(next);
 	uint32_t site = site_of(t, frame, size);
 	const struct live_entry entry = {.site = site, .size = size, .age = hr_age_now()};
 	put(t, block, &entry);
@@ -93,7 +94,7 @@ void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block,
 	if (unlikely(block == NULL))
 		return;
 	uint32_t site = put_new(t, frame, block, size);
-	if (hr_sampling())
+	if (hr_sampling() && hr_sampled(site))
 		hr_sampled_event(t, (struct sampled){0}, (struct sampled){.block = block, .site = site, .size = size});
 	else
 		hr_site_allocated(t, site, size);
@@ -142,7 +143,7 @@ void hr_track_resized(struct thread *t, const uintptr_t *frame, const void *bloc
 		return;
 	}
 	uint32_t site = put_new(t, frame, block, size);
-	if (hr_sampling())
+	if (hr_sampling() && (hr_sampled(site) || hr_sampled(old->site)))
 		hr_sampled_event(t, (struct sampled){old->block, old->site, old->size, old->inherited},
 			(struct sampled){.block = block, .site = site, .size = size});
 	else

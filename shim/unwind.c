@@ -318,29 +318,25 @@ static inline struct memo *set_of(struct thread *t, struct arch_entry entry)
 	return &t->memo[((entry.ip ^ entry.sp >> 4) * 0x9e3779b97f4a7c15ull >> 40) % (MEMO_ENTRIES / 4) * 4];
 }
 
-static inline bool memo_holds(const struct memo *m, struct arch_entry entry, uint64_t generation)
+static inline bool memo_holds(const struct memo *m, const uintptr_t *frame)
 {
-	if (m->ip != entry.ip || m->sp != entry.sp || m->generation != generation || (m->fp_matters && m->fp != entry.fp))
+	const uintptr_t sp = (uintptr_t)(frame + 2);
+	if (m->ip != frame[1] || m->sp != sp || m->generation != atomic_load_explicit(&hr_unwind_generation, memory_order_relaxed) ||
+	    (m->fp_matters && m->fp != frame[0]))
 		return false;
-	const uintptr_t *sp = (const uintptr_t *)entry.sp;
-	uintptr_t different = 0;
-	uint32_t i = 0;
-#define DIFFERENT(k) (sp[m->offset[k]] ^ m->value[k])
-	for (; i + 4 <= m->words; i += 4)
-		if ((different = DIFFERENT(i) | DIFFERENT(i + 1) | DIFFERENT(i + 2) | DIFFERENT(i + 3)))
+#define DIFFERENT(k) (*(const uintptr_t *)(sp + m->offset[k]) ^ m->value[k])
+	for (uint32_t i = 0; i < m->words; i += 4)
+		if (unlikely(DIFFERENT(i) | DIFFERENT(i + 1) | DIFFERENT(i + 2) | DIFFERENT(i + 3)))
 			return false;
-	for (; i < m->words; i++)
-		different |= DIFFERENT(i);
 #undef DIFFERENT
-	return different == 0;
+	return true;
 }
 
-static inline struct memo *remembered(struct thread *t, struct arch_entry entry)
+static struct memo *remembered(struct thread *t, const uintptr_t *frame)
 {
-	struct memo *set = set_of(t, entry);
-	uint64_t generation = atomic_load_explicit(&hr_unwind_generation, memory_order_relaxed);
+	struct memo *set = set_of(t, arch_entry_of(frame));
 	for (uint32_t i = 0; i < 4; i++)
-		if (memo_holds(&set[i], entry, generation))
+		if (memo_holds(&set[i], frame))
 			return &set[i];
 	return NULL;
 }
@@ -349,6 +345,7 @@ static inline struct memo *remembered(struct thread *t, struct arch_entry entry)
 static void memorise(struct thread *t, struct arch_entry entry, uint32_t node, uint32_t site)
 {
 	const struct frame *f = t->depth ? &t->kept[t->depth - 1] : NULL;
+	uint64_t far = entry.sp + UINT32_MAX;
 	if (f == NULL || f->ip != entry.ip || f->sp != entry.sp || f->words > MEMO_WORDS || t->root != HR_ROOT_STACK)
 		return;
 	struct memo *m = set_of(t, entry) + t->memo_hand++ % 4;
@@ -356,11 +353,17 @@ static void memorise(struct thread *t, struct arch_entry entry, uint32_t node, u
 		.ip = entry.ip, .sp = entry.sp, .fp = entry.fp, .fp_matters = f->fp_matters,
 		.generation = t->kept_generation, .node = node, .site = site, .words = f->words,
 	};
-	for (uint32_t i = 0; i < f->words; i++) {
-		const struct word *w = &t->words[f->words - 1 - i];
-		m->offset[i] = (int32_t)((w->slot - entry.sp) / 8);
+	for (uint32_t i = 0; i < ((f->words + 3u) & ~3u); i++) {
+		const struct word *w = &t->words[i < f->words ? f->words - 1 - i : 0];
+		if (w->slot < entry.sp || w->slot > far) {
+			m->ip = 0;
+			return;
+		}
+		m->offset[i] = (uint32_t)(w->slot - entry.sp);
 		m->value[i] = w->value;
 	}
+	m->words = (f->words + 3u) & ~3u;
+	t->recent = m;
 }
 
 static uint32_t walk_checked(struct thread *t, struct arch_entry entry)
@@ -376,19 +379,26 @@ uint32_t hr_unwind(struct thread *t, const uintptr_t *frame)
 	return walk_checked(t, arch_entry_of(frame));
 }
 
-uint32_t hr_unwind_site(struct thread *t, const uintptr_t *frame)
+static uint32_t walked_site(struct thread *t, const uintptr_t *frame)
 {
 	struct arch_entry entry = arch_entry_of(frame);
-	struct memo *m = remembered(t, entry);
-	if (likely(m != NULL)) {
-		if (unlikely(hr_unwind_checked))
-			check(t, entry, m->node);
-		return m->site;
-	}
 	uint32_t node = walk_checked(t, entry);
 	uint32_t site = hr_site(t, node, DOMAIN_ALLOCATOR);
 	memorise(t, entry, node, site);
 	return site;
+}
+
+uint32_t hr_unwind_site(struct thread *t, const uintptr_t *frame)
+{
+	if (unlikely(!memo_holds(t->recent, frame))) {
+		struct memo *m = remembered(t, frame);
+		if (m == NULL)
+			return walked_site(t, frame);
+		t->recent = m;
+	}
+	if (unlikely(hr_unwind_checked))
+		check(t, arch_entry_of(frame), t->recent->node);
+	return t->recent->site;
 }
 
 uint32_t hr_unwind_from(struct thread *t, struct arch_entry entry)
