@@ -17,7 +17,9 @@ struct node {
 	struct node_key key;
 	uint32_t depth;
 	uint32_t sites[STRIPES];
+	_Atomic uint32_t recent; /* the child that was asked for last: on the way down a stack, most often the one again */
 };
+_Static_assert(sizeof(struct node) == 64, "a cache line");
 
 struct index {
 	uint32_t mask;
@@ -113,10 +115,16 @@ uint32_t hr_node_child(struct thread *t, struct node_key key)
 {
 	if (unlikely(key.parent == HR_ROOT_FULL))
 		return HR_ROOT_FULL;
-	uint32_t h = hash(&key);
-	uint32_t id = look_up(atomic_load_explicit(&current, memory_order_acquire), &key, h);
-	if (likely(id))
+	/* acquire: pairs with the release below, as the index does; the child is filled */
+	uint32_t id = atomic_load_explicit(&nodes[key.parent].recent, memory_order_acquire);
+	if (likely(same(&nodes[id].key, &key)))
 		return id;
+	uint32_t h = hash(&key);
+	id = look_up(atomic_load_explicit(&current, memory_order_acquire), &key, h);
+	if (likely(id)) {
+		atomic_store_explicit(&nodes[key.parent].recent, id, memory_order_release);
+		return id;
+	}
 	hr_lock(t, &lock);
 	id = look_up(atomic_load_explicit(&current, memory_order_acquire), &key, h);
 	if (id == 0)
