@@ -37,7 +37,7 @@
 #define TOP_ENTRIES (1u << (47 - OFFSET_BITS - PAGE_BITS))
 #define SLOTS_BITS_MAX 9 /* one for each 8 bytes */
 #define CLASSES (SLOTS_BITS_MAX + 2) /* of leaves, by 8-byte words: 2^class and the head */
-#define FIRST_POOL (4ull << 20)
+#define FIRST_POOL (2ull << 20) /* of small pages; all others are of huge ones, where they are to be had */
 #define LABELS 3u
 #define LOCKS 64u
 
@@ -120,27 +120,30 @@ static inline uint64_t bytes_of_class(uint32_t class)
 	return sizeof(struct leaf) + (8ull << class);
 }
 
-/* Room for one more leaf at the end of the newest pool, or in a new one as large as all before. */
+static cold struct hr_live_pool *new_pool(uint64_t size)
+{
+	void *start = pool_count < HR_LIVE_POOLS ? hr_memory_reserve(size) : NULL;
+	if (start == NULL)
+		return NULL;
+	if (pool_count)
+		hr_memory_huge(start, size);
+	pools[pool_count] = (struct hr_live_pool){.start = (uintptr_t)start, .size = size};
+	pool_ready = 0;
+	__atomic_store_n(&pool_count, pool_count + 1, __ATOMIC_RELEASE); /* publishes it to the reporter */
+	return &pools[pool_count - 1];
+}
+
+/* Room for one more leaf at the end of the newest pool, or in a new one twice as large. */
 static cold bool more_room(uint64_t bytes)
 {
 	struct hr_live_pool *pool = pool_count ? &pools[pool_count - 1] : NULL;
-	if (pool == NULL || pool->used + bytes > pool->size) {
-		if (pool_count == HR_LIVE_POOLS)
-			return false;
-		uint64_t size = pool ? 2 * pool->size : FIRST_POOL;
-		void *start = hr_memory_reserve(size);
-		if (start == NULL)
-			return false;
-		pool = &pools[pool_count];
-		*pool = (struct hr_live_pool){.start = (uintptr_t)start, .size = size};
-		pool_ready = 0;
-		__atomic_store_n(&pool_count, pool_count + 1, __ATOMIC_RELEASE); /* publishes it to the reporter */
-	}
-	uint64_t step = (table_bytes / 16 + bytes + 32 * SYS_PAGE - 1) / (16 * SYS_PAGE) * (16 * SYS_PAGE);
-	if (pool_ready + step > pool->size)
-		step = pool->size - pool_ready;
-	/* One call instead of a page fault each; where it is not to be had, the pages come as they are touched. */
-	sys_madvise((char *)pool->start + pool_ready, step, MADV_POPULATE_WRITE);
+	if (pool == NULL || pool->used + bytes > pool->size)
+		pool = new_pool(pool ? 2 * pool->size : FIRST_POOL);
+	if (pool == NULL)
+		return false;
+	uint64_t step = pool_count > 1 ? HUGE_PAGE : 16 * SYS_PAGE;
+	if (pool_count == 1) /* one call instead of a page fault each; where it is not to be had, they come as they are touched */
+		sys_madvise((char *)pool->start + pool_ready, step, MADV_POPULATE_WRITE);
 	pool_ready += step;
 	hr_memory_touched(step);
 	table_bytes += step;
@@ -378,21 +381,18 @@ void hr_live_unlock_all(struct thread *t)
 		hr_unlock(t, &locks[i].lock);
 }
 
-/* Calls `visit` for each slot in use. */
-static void each_slot(void (*visit)(void *arg, uintptr_t page, uint64_t *slot, bool wide), void *arg)
+/* Calls `visit` for each slot in use. Inline: what is visited is known where this is called. */
+static inline __attribute__((always_inline)) void each_slot(const struct hr_live_pool *pool,
+	void (*visit)(void *arg, uintptr_t page, uint64_t *slot, bool wide), void *arg)
 {
-	for (uint32_t p = 0; p < pool_count; p++) {
-		uint64_t bytes;
-		for (uint64_t at = 0; at < pools[p].used; at += bytes) {
-			struct leaf *leaf = (struct leaf *)(pools[p].start + at);
-			uint32_t class = HR_LIVE_HEAD_CLASS(leaf->head), wide = HR_LIVE_HEAD_WIDE(leaf->head);
-			bytes = bytes_of_class(class);
-			if (!HR_LIVE_HEAD_USED(leaf->head))
-				continue;
-			for (uint64_t i = 0; i < 1ull << class; i += 1 + wide)
-				if (leaf->slots[i])
-					visit(arg, HR_LIVE_HEAD_PAGE(leaf->head), &leaf->slots[i], wide);
-		}
+	struct leaf *leaf = (struct leaf *)pool->start;
+	const struct leaf *end = (struct leaf *)(pool->start + pool->used);
+	while (leaf < end) {
+		uint32_t class = HR_LIVE_HEAD_CLASS(leaf->head), wide = HR_LIVE_HEAD_WIDE(leaf->head);
+		for (uint64_t i = 0; HR_LIVE_HEAD_USED(leaf->head) && i < 1ull << class; i += 1 + wide)
+			if (leaf->slots[i])
+				visit(arg, HR_LIVE_HEAD_PAGE(leaf->head), &leaf->slots[i], wide);
+		leaf = (struct leaf *)((char *)leaf + bytes_of_class(class));
 	}
 }
 
@@ -401,7 +401,7 @@ struct visitor {
 	void *arg;
 };
 
-static void visit_block(void *arg, uintptr_t page, uint64_t *slot, bool wide)
+static inline void visit_block(void *arg, uintptr_t page, uint64_t *slot, bool wide)
 {
 	const struct visitor *v = arg;
 	v->visit(v->arg, (const void *)(page + HR_LIVE_OFFSET(*slot)), (uint32_t)HR_LIVE_SITE(*slot),
@@ -411,7 +411,8 @@ static void visit_block(void *arg, uintptr_t page, uint64_t *slot, bool wide)
 void hr_live_each(void (*visit)(void *arg, const void *block, uint32_t site, uint64_t size), void *arg)
 {
 	struct visitor v = {visit, arg};
-	each_slot(visit_block, &v);
+	for (uint32_t p = 0; p < pool_count; p++)
+		each_slot(&pools[p], visit_block, &v);
 }
 
 static void label_anew(void *arg, uintptr_t page, uint64_t *slot, bool wide)
@@ -424,7 +425,8 @@ void hr_live_new_generation(void)
 {
 	generation++;
 	if (generation >= LABELS)
-		each_slot(label_anew, NULL);
+		for (uint32_t p = 0; p < pool_count; p++)
+			each_slot(&pools[p], label_anew, NULL);
 }
 
 void hr_live_geometry(struct hr_live_geometry *g)

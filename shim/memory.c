@@ -9,6 +9,9 @@
  * A thread that left a hook by longjmp (from a signal handler) while holding a lock gives it back when
  * it is next seen (hr_guard_is_stale); so a lock cannot stay taken for good.
  */
+#include <string.h>
+#include <sys/uio.h>
+
 #include "shim.h"
 
 void hr_lock(struct thread *t, lock_word *lock)
@@ -101,4 +104,16 @@ void *hr_memory_index(size_t bytes)
 void hr_memory_touched(size_t bytes)
 {
 	__atomic_fetch_add(&hr_header->own_private_bytes, bytes, __ATOMIC_RELAXED);
+}
+
+void hr_memory_huge(void *p, size_t bytes)
+{
+	sys_madvise(p, bytes, MADV_HUGEPAGE); /* where there are none, small ones */
+}
+
+void hr_memory_write(const void *from, void *to, size_t bytes)
+{
+	const struct iovec ours = {(void *)from, bytes}, theirs = {to, bytes};
+	if (arch_syscall6(SYS_process_vm_writev, sys_getpid(), (long)&ours, 1, (long)&theirs, 1, 0) != (long)bytes)
+		memcpy(to, from, bytes);
 }

@@ -82,14 +82,19 @@ static bool grow(struct index *old)
 	return true;
 }
 
-static void publish(uint32_t id)
+static struct hr_node row_of(uint32_t id)
 {
-	struct hr_node *rows = hr_segment_section(HR_NODES);
 	const struct node *n = &nodes[id];
-	rows[id] = (struct hr_node){
+	return (struct hr_node){
 		.value = n->key.value, .parent = n->key.parent, .kind = n->key.kind, .module = n->key.module,
 		.extra = n->key.extra, .flags = n->key.flags, .depth = n->depth,
 	};
+}
+
+static void publish(uint32_t id)
+{
+	struct hr_node *rows = hr_segment_section(HR_NODES);
+	rows[id] = row_of(id);
 }
 
 /* With the lock held: a new node, or 0 when there is no room. */
@@ -159,6 +164,7 @@ void hr_nodes_start(void)
 	if (nodes == NULL || index == NULL || !hr_segment_reach(HR_NODES, HR_ROOT_COUNT))
 		return;
 	hr_memory_touched(SYS_PAGE);
+	hr_memory_huge((char *)nodes + HUGE_PAGE / 2, NODES_MAX * sizeof *nodes - HUGE_PAGE / 2); /* when there are many */
 	for (uint32_t root = 0; root < HR_ROOT_COUNT; root++) {
 		nodes[root].key = (struct node_key){.kind = HR_NODE_ROOT, .value = root};
 		publish(root);
@@ -172,12 +178,15 @@ void hr_nodes_republish(void)
 {
 	atomic_store(&lock, 0);
 	uint32_t used = atomic_load(&nodes_used);
-	for (uint32_t id = 0; id < used; id++) {
-		if (!hr_segment_reach(HR_NODES, id)) {
-			used = id;
-			break;
-		}
-		publish(id);
+	if (!hr_segment_reach(HR_NODES, used - 1)) /* all at once, or one by one as far as it goes */
+		for (used = 0; hr_segment_reach(HR_NODES, used); used++)
+			;
+	static struct hr_node batch[1024];
+	for (uint32_t first = 0, n; first < used; first += n) {
+		n = used - first < 1024 ? used - first : 1024;
+		for (uint32_t i = 0; i < n; i++)
+			batch[i] = row_of(first + i);
+		hr_segment_write(HR_NODES, first, batch, n);
 	}
 	hr_segment_used(HR_NODES, used);
 }

@@ -109,6 +109,13 @@ bool hr_segment_reach(enum hr_section_kind kind, uint64_t row)
 	return ok;
 }
 
+void hr_segment_write(enum hr_section_kind kind, uint64_t first, const void *rows, uint64_t count)
+{
+	size_t bytes = count * layout[kind].stride;
+	char *to = (char *)hr_segment_section(kind) + first * layout[kind].stride;
+	hr_memory_write(rows, to, bytes);
+}
+
 /* ---- strings ---------------------------------------------------------------------------------- */
 
 struct hr_str hr_segment_string(struct thread *t, const char *text, size_t length)

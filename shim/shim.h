@@ -58,6 +58,10 @@ void *hr_memory(size_t bytes);
 void *hr_memory_populated(size_t bytes); /* its pages at once: for what is about to be filled */
 void hr_memory_free(void *p, size_t bytes);
 /* The same, but mapped only: for tables sized to their bound and touched as they fill. Not counted until touched. */
+/* Copies, by the kernel where it lets us: in a forked child our own first store in each page is a page fault. */
+void hr_memory_write(const void *from, void *to, size_t bytes);
+#define HUGE_PAGE (2ull << 20)
+void hr_memory_huge(void *p, size_t bytes); /* huge pages, please: fewer faults, also in a forked child */
 void *hr_memory_reserve(size_t bytes);
 /* Like hr_memory, and in the books of mappings as ours. */
 void *hr_memory_index(size_t bytes);
@@ -559,6 +563,8 @@ bool hr_segment_published(void);
 void *hr_segment_section(enum hr_section_kind kind); /* first row; NULL: nothing is published */
 /* Makes rows up to and including `row` writable. false: the file system or the section is full (counted). */
 bool hr_segment_reach(enum hr_section_kind kind, uint64_t row);
+/* Writes rows that hr_segment_reach made writable, many at once. */
+void hr_segment_write(enum hr_section_kind kind, uint64_t first, const void *rows, uint64_t count);
 void hr_segment_used(enum hr_section_kind kind, uint64_t used); /* release: publishes rows below */
 uint64_t hr_segment_capacity(enum hr_section_kind kind);
 void hr_lost(enum hr_lost reason);

@@ -303,36 +303,51 @@ void hr_sites_forked(void)
 	hr_hot = hr_header->hot;
 }
 
+/* What the live blocks add up to, a site each: rows are written once, in order, when all is told. */
+static struct inherited { uint64_t bytes, count; } *inherited;
+static uint32_t inherited_room; /* sites: a few may be made meanwhile */
+
 bool hr_sites_rebuild_begin(void)
 {
-	uint32_t used = hr_sites_used();
-	for (uint32_t id = 0; id < used; id++) {
-		if (!hr_segment_reach(HR_SITES, id))
-			return false;
-		write_key(id);
-	}
-	return true;
+	if (!hr_segment_reach(HR_SITES, hr_sites_used() - 1))
+		return false;
+	inherited_room = hr_sites_used() + 256;
+	inherited = hr_memory_populated(inherited_room * sizeof *inherited);
+	return inherited != NULL;
 }
 
 void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
 {
-	if (site >= hr_sites_used()) {
+	if (unlikely(site >= inherited_room)) {
 		hr_lost(HR_LOST_LIVE_REBUILD);
 		return;
 	}
-	struct hr_site *row = &hr_rows[site];
-	row->allocated_bytes += bytes;
-	row->allocated_count += count;
-	row->inherited_bytes += bytes;
-	row->inherited_count += count;
-	hr_header->inherited_bytes += bytes;
-	hr_header->inherited_count += count;
+	inherited[site].bytes += bytes;
+	inherited[site].count += count;
 }
 
 void hr_sites_rebuild_end(void)
 {
+	static struct hr_site batch[256];
+	uint32_t used = hr_sites_used() < inherited_room ? hr_sites_used() : inherited_room;
+	for (uint32_t first = 0, n; first < used; first += n) {
+		n = used - first < 256 ? used - first : 256;
+		for (uint32_t i = 0; i < n; i++) {
+			const struct inherited *all = &inherited[first + i];
+			const struct site *site = &sites[first + i];
+			batch[i] = (struct hr_site){
+				.node = site->node, .domain = site->domain, .stripe = site->stripe,
+				.allocated_bytes = all->bytes, .allocated_count = all->count,
+				.inherited_bytes = all->bytes, .inherited_count = all->count,
+			};
+			hr_header->inherited_bytes += all->bytes;
+			hr_header->inherited_count += all->count;
+		}
+		hr_segment_write(HR_SITES, first, batch, n);
+	}
+	hr_memory_free(inherited, inherited_room * sizeof *inherited);
 	hr_hot[HR_HOT_TOTAL_LIVE] = hr_hot[HR_HOT_PEAK_LIVE] = hr_header->inherited_bytes;
-	hr_hot[HR_HOT_PEAK_EPOCH] = 1; /* hr_rows are of epoch 0: what they hold is what they held at the peak */
+	hr_hot[HR_HOT_PEAK_EPOCH] = 1; /* rows are of epoch 0: what they hold is what they held at the peak */
 	hr_header->peak_ns = hr_now();
 	hr_segment_used(HR_SITES, hr_sites_used());
 }
