@@ -14,7 +14,11 @@ hold() {
 for allocator in $allocators; do
 	rm -f "$work/pid"
 	hold "$allocator" || continue
-	"$heapray" breakdown "$pid" --dir "$segments" --json >"$work/breakdown" 2>"$work/errors"
+	told() { # what the allocator says of itself is as old as the last time it was asked
+		"$heapray" breakdown "$pid" --dir "$segments" --json >"$work/breakdown" 2>"$work/errors"
+		[ "$(jq '.processes[0].allocator.held_bytes >= 64000000' "$work/breakdown")" = true ]
+	}
+	await 3 told
 	component() { jq "[.processes[0].components[] | select(.id == \"$1\") | .$2] | add // 0" "$work/breakdown"; }
 	is "64 MB used under $allocator" "$(($(component allocator used_bytes) >= 64000000))" 1
 	is "and held under $allocator" "$(jq '.processes[0].allocator.held_bytes >= 64000000' "$work/breakdown")" true

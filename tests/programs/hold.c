@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * hold.c BYTES SIZE [TITLE] - takes BYTES in blocks of SIZE, touches them, prints its pid and waits to be
- * killed. With a TITLE it writes that over its arguments first, as daemons do.
+ * killed; for two seconds it allocates a little more now and then. With a TITLE it writes that over its arguments first, as daemons do.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +28,12 @@ int main(int argc, char **argv)
 		snprintf(title, sizeof title, "%s", argv[3]);
 		memset(argv[0], 0, (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]));
 		strcpy(argv[0], title);
+	}
+	/* A few events more, so that the shim asks the allocator once all is there. */
+	for (int i = 0; i < 20; i++) {
+		usleep(100000);
+		for (int n = 0; n < 64; n++)
+			free(site_held(size));
 	}
 	for (;;)
 		pause();
