@@ -225,7 +225,7 @@ static inline struct thread *hr_enter(const void *frame);
 static inline void hr_leave(void);
 
 void hr_track_hand(struct thread *t); /* places the block that is in hand: before a fork, or a walk of the table */
-void hr_track_threads(void);          /* a second thread is about to be */
+void hr_track_forked(void);           /* in the child */
 void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size);
 void hr_track_free(struct thread *t, const void *block);
 void hr_track_take(struct thread *t, const void *block, struct taken *old);
@@ -252,71 +252,6 @@ void hr_main_begins(void); /* by ARCH_START_MAIN, as these: */
 extern void *hr_program_main;
 void *hr_start_main(void *program_main);
 
-/* ---- unwind.c: the walk ----------------------------------------------------------------------- */
-
-/* The node of the calling stack. Takes no lock but the trie's leaf lock for a frame never seen. */
-uint32_t hr_unwind(struct thread *t, const uintptr_t *frame);
-/* The same from the registers of a frame further out. */
-uint32_t hr_unwind_from(struct thread *t, struct arch_entry entry);
-/* Its row in the allocator's domain: what hr_site(t, hr_unwind(t, frame), DOMAIN_ALLOCATOR) gives. */
-uint32_t hr_unwind_site(struct thread *t, const uintptr_t *frame);
-/* Goes up when a dlclose begins and when it ends: traces kept before are not used. */
-extern _Atomic uint64_t hr_unwind_generation;
-extern bool hr_unwind_checked; /* check mode: each trace is compared with libunwind's */
-
-/* ---- unwind_rule.c: frame rules from .eh_frame ------------------------------------------------ */
-
-enum rule_kind {
-	RULE_NONE,    /* no unwind information: the walk ends here */
-	RULE_STACK,   /* CFA = sp + offset */
-	RULE_FRAME,   /* CFA = fp + offset */
-	RULE_SAVED,   /* CFA = *(fp + offset), fp saved relative to fp: a realigned stack */
-	RULE_END,     /* the outermost frame */
-	RULE_COMPLEX, /* for libunwind */
-	RULE_SIGNAL,  /* the kernel's frame under a signal handler */
-	RULE_NO_OBJECT, /* no object at this address: machine code made at run time */
-};
-#define RULE_FP_SAME INT16_MIN
-struct rule {
-	enum rule_kind kind;
-	int32_t cfa_offset;
-	int16_t fp_offset;   /* from the CFA (RULE_SAVED: from fp), in words of 8; RULE_FP_SAME: not saved */
-	uint16_t module;
-	bool uncacheable;
-};
-struct rule hr_rule(struct thread *t, uintptr_t ip);
-void hr_rules_start(void);
-void hr_rules_forget(void);
-extern _Atomic uint32_t hr_rules_closing; /* a dlclose is under way */
-/* Exposed for its unit test and fuzz target: the row of an FDE at pc. */
-struct rule hr_rule_compile(const uint8_t *eh_frame_hdr, uintptr_t low, uintptr_t high, uintptr_t pc);
-
-/* ---- unwind_truth.c: libunwind in its own address space --------------------------------------- */
-
-void hr_truth_start(void);
-bool hr_truth_available(void);
-void hr_truth_forked(void); /* in the child */
-/* Return addresses from `entry` outwards, innermost first, up to the first without an FDE (which is left
- * out; *end_ip holds it, 0 when the stack ended). Returns how many, 0 on failure. */
-size_t hr_truth_walk(const struct thread *t, struct arch_entry entry, uintptr_t *ips, size_t max, uintptr_t *end_ip);
-
-/* ---- stack_read.c: reads that cannot fault ---------------------------------------------------- */
-
-struct reader {
-	uintptr_t low, high; /* known to be mapped */
-	bool foreign;        /* not the thread's own stack: probe page by page */
-	uintptr_t limit;     /* foreign: as far as a walk may go */
-};
-struct reader hr_reader(const struct thread *t, uintptr_t sp);
-bool hr_reader_probe(struct reader *r, uintptr_t address);
-static inline bool hr_read_word(struct reader *r, uintptr_t address, uintptr_t *value)
-{
-	if (unlikely(address < r->low || address + sizeof *value > r->high || (address & 7)) && !hr_reader_probe(r, address))
-		return false;
-	*value = *(const uintptr_t *)address;
-	return true;
-}
-
 /* ---- modules.c -------------------------------------------------------------------------------- */
 
 enum module_class { MODULE_PROGRAM, MODULE_ALLOCATOR, MODULE_LUAJIT, MODULE_LOADER, MODULE_HEAPRAY };
@@ -334,96 +269,6 @@ void hr_modules_start(void);
 void hr_modules_closed(void); /* after a dlclose: rows of unloaded objects are not matched again */
 void hr_modules_republish(void);
 
-/* ---- nodes.c: the trie ------------------------------------------------------------------------ */
-
-#define NODES_MAX (1u << 20)
-struct node_key {
-	uint64_t value;
-	uint32_t parent;
-	uint16_t module;
-	uint8_t kind, flags;
-	uint32_t extra;
-};
-void hr_nodes_start(void);
-/* The child; made when it is new. The parent's root <tables full> when there is no room. */
-uint32_t hr_node_child(struct thread *t, struct node_key key);
-struct node_key hr_node_key(uint32_t node);
-uint32_t *hr_node_sites(uint32_t node); /* the rows of its allocator site, one a stripe; 0 = none yet */
-uint32_t hr_nodes_used(void);
-void hr_nodes_republish(void);
-
-/* ---- sites.c: rows of counters, totals, the peak ---------------------------------------------- */
-
-#define SITES_MAX (1u << 19)
-#define STRIPES 8     /* rows a site may have */
-#define OWN_STRIPES 4 /* of these, the first threads have one each to themselves */
-void hr_sites_start(void);
-/* The row of a stack in a domain for this thread. Never fails: row 0 is <tables full> of the allocator. */
-uint32_t hr_site(struct thread *t, uint32_t node, uint32_t domain);
-uint32_t hr_site_domain(uint32_t site);
-uint32_t hr_site_node(uint32_t site);
-struct hr_site *hr_site_row(uint32_t site);
-static inline void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes);
-static inline void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited);
-/* A part of a block went (munmap of a piece): bytes, no count. */
-void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes);
-/* One block of `old` bytes became one of `new` bytes: one change of the total. */
-void hr_site_resized(struct thread *t, uint32_t old_site, uint64_t old, bool inherited, uint32_t site, uint64_t bytes);
-/* A block of a domain whose stacks are sampled, and what it stands for; site 0: it has no stack. */
-struct estimate {
-	uint32_t site, count;
-	uint64_t real, bytes; /* its size, and the bytes it stands for */
-	double variance;      /* of those */
-	bool estimated, inherited;
-};
-/*
- * One event: a block goes, or comes, or both (it moved); NULL: none. Estimated rows change by what the block
- * stands for and `rest`, the domain's <not sampled> row, by the difference to what is real (it may fall below
- * zero): so the domain's rows sum to what is real, and the total changes by real bytes, once.
- */
-void hr_site_estimated(struct thread *t, uint32_t rest, const struct estimate *went, const struct estimate *came);
-void hr_sites_forked(void);
-/* In the child, before its first event: rows are rebuilt, then each live block is told. false: no room. */
-bool hr_sites_rebuild_begin(void);
-void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count);
-void hr_sites_rebuild_end(void);
-uint32_t hr_sites_used(void);
-void hr_sites_sum(struct hr_site *sum, int domain); /* domain -1: all */
-
-/* ---- sample.c: which allocations are sampled, and what they stand for ------------------------- */
-
-/* Bytes to go until the next sample: an allocation that takes this below zero is sampled. Interval 1: each; 0: none. */
-int64_t hr_sample_next(uint64_t *random, uint64_t interval);
-/* What a sampled block of `real` bytes stands for: bytes and variance. */
-struct estimate hr_sample_estimate(uint64_t interval, uint64_t real);
-/* The count it stands for, rounded up or down at random so that the mean is right. */
-uint32_t hr_sample_count(uint64_t interval, uint64_t real, uint64_t *random);
-
-/* ---- track_sampled.c: --sample, for the allocator's domain -------------------------------------- */
-
-/* Only some blocks get a stack; all are in the live table, and the domain's totals stay exact. */
-static inline bool hr_sampling(void)
-{
-	return unlikely(hr_config.sample_bytes > 1);
-}
-/* The row of a new block: its stack's when it is sampled, else the domain's <not sampled>. */
-uint32_t hr_sampled_site(struct thread *t, const uintptr_t *frame, size_t size);
-/* Is a block of this row one with a stack? Others are counted as they are, in the row they share. */
-static inline bool hr_sampled(uint32_t site)
-{
-	return hr_site_node(site) != HR_ROOT_NOT_SAMPLED;
-}
-/* One event of the books: a block went, or came, or both; block NULL: none. */
-struct sampled {
-	const void *block;
-	uint32_t site;
-	uint64_t size;
-	bool inherited;
-};
-void hr_sampled_event(struct thread *t, struct sampled went, struct sampled came);
-/* In a forked child's rebuild. */
-void hr_sampled_inherited(const void *block, uint32_t site, uint64_t size);
-
 /* ---- domains.c -------------------------------------------------------------------------------- */
 
 #define DOMAINS_MAX 1024
@@ -432,57 +277,6 @@ void hr_domains_start(void);
 uint32_t hr_domain_new(struct thread *t, enum hr_domain_kind kind, uint32_t subsystem, const char *name); /* 0: no room */
 struct hr_domain *hr_domain_row(uint32_t domain);
 void hr_domains_republish(void);
-
-/* ---- live.c: address -> {site, size, age} ----------------------------------------------------- */
-
-struct live_entry {
-	uint32_t site;
-	uint64_t size, age;
-	bool inherited;
-};
-void hr_live_start(void);
-void hr_live_prefetch(const void *block); /* begins to fetch the block's slot into the cache */
-/* Places a block in the table. True: there was another under this address (its free was not seen), now in *old. */
-bool hr_live_place(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old);
-bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entry);
-/*
- * While there is one thread, the newest block is kept in hand: one that is freed at once never sees the table, any
- * other is placed when the next one comes, its slot in the cache by then. NULL: no block.
- */
-struct live_hand {
-	const void *block;
-	struct live_entry entry;
-};
-extern struct live_hand hr_hand;
-extern bool hr_hand_used; /* false for good when a second thread is about to be */
-/* Puts a block in. What it returns lay, by *old, under an address that was given out again; NULL: nothing. */
-static inline const void *hr_live_put(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)
-{
-	if (unlikely(!hr_hand_used))
-		return hr_live_place(t, block, entry, old) ? block : NULL;
-	const void *before = hr_hand.block;
-	bool again = false;
-	if (before == block)
-		again = true, *old = hr_hand.entry;
-	else if (before)
-		again = hr_live_place(t, before, &hr_hand.entry, old);
-	hr_hand.entry = *entry;
-	hr_hand.block = block;
-	return again ? before : NULL;
-}
-static inline bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry)
-{
-	if (block != hr_hand.block)
-		return hr_live_remove(t, block, entry);
-	*entry = hr_hand.entry;
-	hr_hand.block = NULL;
-	return true;
-}
-void hr_live_lock_all(struct thread *t);   /* around fork */
-void hr_live_unlock_all(struct thread *t);
-void hr_live_each(void (*visit)(void *arg, const void *block, uint32_t site, uint64_t size), void *arg);
-void hr_live_new_generation(void); /* a fork: what is in it becomes inherited */
-void hr_live_geometry(struct hr_live_geometry *geometry);
 
 /* ---- maps.c: what was mmapped ----------------------------------------------------------------- */
 
@@ -601,53 +395,6 @@ void hr_allocator_stats_forked(void);
 void hr_ledger_start(void); /* in the constructor, before the heap is */
 void hr_ledger_publish(uint64_t now, uint64_t virtual_bytes, uint64_t resident_bytes);
 
-/* ---- counters, inline: what each event does ---------------------------------------------------- */
-
-extern struct hr_site *hr_rows;
-extern uint64_t *hr_hot; /* hr_header->hot */
-cold void hr_site_peak(struct hr_site *row);           /* a row of an older epoch is about to change */
-cold void hr_total_peak(uint64_t now);                 /* the total is `now`, the highest yet, and about to fall */
-void hr_site_allocated_shared(struct thread *t, uint32_t site, uint64_t bytes); /* the same, with several threads */
-void hr_site_freed_shared(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited);
-cold void hr_site_inherited_freed(struct hr_site *row, uint64_t bytes);
-
-static inline void hr_row_changes(struct hr_site *row)
-{
-	if (unlikely(row->peak_epoch != count_read(&hr_hot[HR_HOT_PEAK_EPOCH])))
-		hr_site_peak(row);
-}
-
-static inline void hr_site_allocated(struct thread *t, uint32_t site, uint64_t bytes)
-{
-	if (unlikely(!__libc_single_threaded)) {
-		hr_site_allocated_shared(t, site, bytes);
-		return;
-	}
-	struct hr_site *row = &hr_rows[site];
-	hr_row_changes(row);
-	row->allocated_bytes += bytes;
-	row->allocated_count++;
-	hr_hot[HR_HOT_TOTAL_LIVE] += bytes;
-}
-
-static inline void hr_site_freed(struct thread *t, uint32_t site, uint64_t bytes, bool temporary, bool inherited)
-{
-	if (unlikely(!__libc_single_threaded)) {
-		hr_site_freed_shared(t, site, bytes, temporary, inherited);
-		return;
-	}
-	struct hr_site *row = &hr_rows[site];
-	if (unlikely(hr_hot[HR_HOT_TOTAL_LIVE] > hr_hot[HR_HOT_PEAK_LIVE]) && bytes)
-		hr_total_peak(hr_hot[HR_HOT_TOTAL_LIVE]); /* first: the peak is recorded before the row changes */
-	hr_hot[HR_HOT_TOTAL_LIVE] -= bytes;
-	hr_row_changes(row);
-	row->freed_bytes += bytes;
-	row->freed_count++;
-	row->temporary_count += temporary;
-	if (unlikely(inherited))
-		hr_site_inherited_freed(row, bytes);
-}
-
 /* ---- inline parts ------------------------------------------------------------------------------ */
 
 static inline struct thread *hr_enter(const void *frame)
@@ -673,5 +420,9 @@ static inline void hr_leave(void)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	hr_guard = 0;
 }
+
+#include "unwind.h"
+#include "sites.h"
+#include "live.h"
 
 #endif

@@ -224,6 +224,7 @@ static void make_child_segment(void)
 	hr_identity.role = parent->role;
 	pid = (uint64_t)sys_getpid();
 	hr_thread_forked();
+	hr_track_forked();
 	hr_truth_forked();
 	hr_unwind_checked = hr_unwind_checked && hr_truth_available();
 	if (hr_segment_create(&reason, false) != 0) {

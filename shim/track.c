@@ -60,12 +60,25 @@ void hr_track_hand(struct thread *t)
 	hr_hand.block = NULL;
 }
 
+static lock_word hand_lock;
+
 void hr_track_threads(void)
 {
-	if (!hr_hand_used)
-		return;
-	hr_hand_used = false; /* first: a signal handler may allocate now */
-	hr_track_hand(hr_self);
+	uintptr_t before = hr_guard;
+	if (before == 0) /* what a signal handler allocates now is not for the hand */
+		hr_guard = (uintptr_t)__builtin_frame_address(0);
+	hr_lock(NULL, &hand_lock);
+	if (hr_hand_used) {
+		hr_track_hand(hr_self);
+		__atomic_store_n(&hr_hand_used, false, __ATOMIC_RELEASE); /* whoever sees it sees the table with the block in it */
+	}
+	hr_unlock(NULL, &hand_lock);
+	hr_guard = before;
+}
+
+void hr_track_forked(void)
+{
+	atomic_store(&hand_lock, 0);
 }
 
 /* The site of the calling stack, with the lines of Lua that led to it. */
@@ -79,7 +92,7 @@ static inline uint32_t site_of(struct thread *t, const uintptr_t *frame, size_t 
 
 static inline uint32_t put_new(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
 {
-	const void *next = hr_hand_used ? hr_hand.block : block; /* what is placed in the table after the unwind */
+	const void *next = hr_alone() ? hr_hand.block : block; /* what is placed in the table after the unwind */
 	if (next)
 		hr_live_prefetch(next);
 	uint32_t site = site_of(t, frame, size);
