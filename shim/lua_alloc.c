@@ -143,7 +143,6 @@ void hr_lua_found(struct thread *t, struct vm *vm, size_t bytes)
 static inline bool take(struct vm *vm, const void *block, size_t bytes, struct estimate *went)
 {
 	struct lua_block b;
-	*went = (struct estimate){.real = bytes};
 	if (likely(!hr_lua_blocks_may_have(&vm->blocks, block)) || !hr_lua_blocks_take(&vm->blocks, block, &b))
 		return false;
 	if (b.code)
@@ -197,10 +196,14 @@ static void allocated(struct thread *t, struct vm *vm, const void *block, size_t
 /* One free and one allocation, and one change of the total. */
 static void moved(struct thread *t, struct vm *vm, const void *old, size_t osize, const void *new, size_t nsize, bool sampled, uint32_t node)
 {
-	struct estimate went, came = {.real = nsize};
+	struct estimate went, came;
 	count_up(vm, osize, nsize);
 	bool was_sampled = take(vm, old, osize, &went);
 	bool is_sampled = sampled && put(t, vm, new, nsize, node, &came);
+	if (!was_sampled)
+		went = (struct estimate){.real = osize};
+	if (!is_sampled)
+		came = (struct estimate){.real = nsize};
 	if (unlikely(was_sampled || is_sampled))
 		hr_site_estimated(t, vm->site, &went, &came);
 	else
