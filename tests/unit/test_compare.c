@@ -5,6 +5,7 @@
 #include "compare_ready.h"
 #include "compare_sizes.h"
 #include "compare_stats.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -360,9 +361,5 @@ int main(int argc, char **argv)
 	tcase_add_test(t, a_void_arm_is_not_compared);
 	tcase_add_test(t, the_shim_does_not_decide);
 	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -4,6 +4,7 @@
 #include "gzip.h"
 #include "segment_writer.h"
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <check.h>
 
@@ -214,7 +215,6 @@ int main(void)
 {
 	Suite *suite = suite_create("export");
 	TCase *tests = tcase_create("export");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tests);
 	tcase_add_test(tests, a_folded_line_is_the_heap_then_frames_outermost_first);
@@ -224,8 +224,5 @@ int main(void)
 	tcase_add_test(tests, two_zones_without_a_name_are_one_series);
 	tcase_add_test(tests, only_the_largest_owners_have_a_series);
 	tcase_add_test(tests, nothing_to_read_is_not_up);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite) != 0;
 }

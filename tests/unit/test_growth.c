@@ -3,6 +3,7 @@
 #include "growth_ages.h"
 #include "growth_limit.h"
 #include "marks.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -226,9 +227,5 @@ int main(void)
 	tcase_add_test(files, names_that_break_the_file_are_refused);
 	suite_add_tcase(suite, ages);
 	suite_add_tcase(suite, files);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_ledger_cut.c - mappings cut by claims: who wins, what is left, and that it always adds up. */
 #include "ledger.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -263,9 +264,5 @@ int main(void)
 	tcase_add_loop_test(tests, it_always_adds_up, 0, 300);
 	tcase_add_test(tests, split_takes_the_measured_where_it_can);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -2,6 +2,7 @@
 /* test_ledger_names.c - whose a function is, and what a pool is for. */
 #include "pools.h"
 #include "subsystem.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -73,9 +74,5 @@ int main(void)
 	tcase_add_test(tests, a_name_that_does_not_fit);
 	tcase_add_test(tests, kind_of_a_pool);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -8,6 +8,7 @@
 #include "svg.h"
 #include "trie.h"
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <check.h>
 
@@ -279,7 +280,6 @@ int main(void)
 {
 	Suite *suite = suite_create("page");
 	TCase *tests = tcase_create("page");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tests);
 	tcase_add_test(tests, markup_becomes_references);
@@ -292,8 +292,5 @@ int main(void)
 	tcase_add_test(tests, a_ring_of_one_part_is_whole);
 	tcase_add_test(tests, neighbouring_cells_are_one_rectangle_within_their_row);
 	tcase_add_test(tests, steps_hold_what_lies_in_them_across_gaps);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite) != 0;
 }

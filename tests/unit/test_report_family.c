@@ -4,6 +4,7 @@
 
 #include "segment_writer.h"
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <sys/stat.h>
@@ -170,9 +171,6 @@ int main(void)
 	tcase_add_test(t, one_bad_segment_does_not_hide_the_others);
 	tcase_add_test(t, what_is_no_target_is_refused);
 	tcase_add_test(t, a_process_without_a_segment_is_one_with_what_it_forked);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	const int failed = run_suite(suite);
 	return system(xasprintf("rm -rf %s", directory)) != 0 || failed != 0;
 }

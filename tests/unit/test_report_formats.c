@@ -6,6 +6,7 @@
 #include "text.h"
 
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <check.h>
 
@@ -185,9 +186,5 @@ int main(void)
 	tcase_add_test(t, shared_values_print_as_copies);
 	tcase_add_test(t, rows_are_made_while_they_are_printed);
 	tcase_add_test(t, roles_come_from_nginx_titles);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -5,6 +5,7 @@
 #include "segment_writer.h"
 #include "owners.h"
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <check.h>
 
@@ -353,10 +354,7 @@ int main(void)
 	tcase_add_test(t, a_domain_is_kept_by_its_name_or_its_kind);
 	tcase_add_test(t, order_is_by_value_then_by_birth);
 	tcase_add_test(t, wrappers_are_a_table_that_can_be_extended);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	const int failed = run_suite(suite);
 	rmdir(directory);
 	return failed != 0;
 }

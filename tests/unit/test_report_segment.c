@@ -4,6 +4,7 @@
 
 #include "segment_writer.h"
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <byteswap.h>
 #include <check.h>
@@ -278,10 +279,7 @@ int main(void)
 	tcase_add_test(t, refuses_a_stack_without_end);
 	tcase_add_test(t, strings_end_within_their_section);
 	tcase_add_loop_test(t, survives_scribbling, 0, 25);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	const int failed = run_suite(suite);
 	unlink(path);
 	make_example(); /* its path, which the forked tests had and we did not */
 	unlink(path);

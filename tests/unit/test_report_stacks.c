@@ -5,6 +5,7 @@
 #include "json.h"
 #include "segment_writer.h"
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <time.h>
@@ -130,10 +131,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, json_has_what_the_contract_says);
 	tcase_add_test(t, a_hundred_thousand_sites_take_a_second);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	const int failed = run_suite(suite);
 	rmdir(directory);
 	return failed != 0;
 }

@@ -4,6 +4,7 @@
 #include "symbols.h"
 
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <dlfcn.h>
@@ -196,10 +197,7 @@ int main(void)
 	tcase_add_test(t, no_file_no_names);
 	tcase_add_test(t, what_an_exported_wrapper_calls_is_found_in_a_stripped_file);
 	tcase_add_test(t, names_of_cxx_and_rust_are_made_readable);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	const int failed = run_suite(suite);
 	unlink(stripped);
 	return failed != 0;
 }

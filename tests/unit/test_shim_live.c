@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shim.h"
+#include "run_suite.h"
 
 #define MODEL 4096
 static const uintptr_t heap = 0x7f1234560000;
@@ -185,9 +186,5 @@ int main(void)
 	tcase_add_test(tests, a_million_blocks_of_64_bytes_cost_24_bytes_each_at_most);
 	tcase_add_test(tests, blocks_of_4_kib_cost_a_hundredth_of_the_heap_at_most);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -11,6 +11,7 @@
 
 #include "lua_layout.h"
 #include "lua_private.h"
+#include "run_suite.h"
 
 /* ---- samples ---------------------------------------------------------------------------------- */
 
@@ -371,9 +372,5 @@ int main(void)
 	tcase_add_test(tc, the_walk_of_an_arena_agrees_with_what_was_allocated);
 	tcase_add_test(tc, what_is_no_arena_is_refused);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_shim_timeline.c - the ring of points over hours and years: it spans start to now in the same memory. */
 #include "timeline.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -129,9 +130,5 @@ int main(void)
 	tcase_add_test(tests, silence_leaves_a_gap_not_a_loss);
 	tcase_add_test(tests, ten_years_still_fit);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

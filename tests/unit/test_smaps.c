@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_smaps.c - what the kernel writes, and what nobody should. */
 #include "smaps.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -164,9 +165,5 @@ int main(void)
 	tcase_add_test(tests, own_process);
 	tcase_add_test(tests, no_such_process);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -5,6 +5,7 @@
 #include "snapshot_symbols.h"
 #include "text.h"
 #include "xalloc.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -225,9 +226,5 @@ int main(void)
 	tcase_add_test(tests, malformed_symbols_are_left_out);
 	tcase_add_test(tests, symbols_of_several_are_one);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

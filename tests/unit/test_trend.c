@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_trend.c - slopes and verdicts on series whose truth is known. */
 #include "trend.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -209,9 +210,5 @@ int main(void)
 	tcase_add_test(tests, long_series_are_thinned);
 	tcase_add_test(tests, time_to_a_limit);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }

@@ -3,6 +3,7 @@
 #include "text.h"
 #include "zone_draw.h"
 #include "zone_model.h"
+#include "run_suite.h"
 
 #include <check.h>
 
@@ -131,7 +132,6 @@ int main(void)
 {
 	Suite *suite = suite_create("zone_draw");
 	TCase *tests = tcase_create("draw");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tests);
 	tcase_add_test(tests, the_picture_has_a_cell_a_slab);
@@ -139,8 +139,5 @@ int main(void)
 	tcase_add_test(tests, lines_of_pages_keep_within_the_width);
 	tcase_add_test(tests, used_and_free_differ_without_colour);
 	tcase_add_test(tests, a_large_zone_has_a_grid_of_cells);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite) != 0;
 }

@@ -3,6 +3,7 @@
 #include "heapray_segment.h"
 #include "zone_find.h"
 #include "zone_model.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <signal.h>
@@ -191,7 +192,6 @@ int main(void)
 {
 	Suite *suite = suite_create("zone_find");
 	TCase *tests = tcase_create("find");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tests);
 	tcase_add_test(tests, kinds_of_all_modules);
@@ -202,8 +202,5 @@ int main(void)
 	tcase_add_test(tests, a_row_of_noise_is_a_zone_without_slabs);
 	tcase_add_test(tests, generations_are_ordered_by_age);
 	tcase_add_test(tests, shared_memory_that_is_no_pool_is_listed_once);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite) != 0;
 }

@@ -2,6 +2,7 @@
 /* test_zone_judge.c - state, fit and advice, on the five steps of a dict of cats and on other zones. */
 #include "zone_judge.h"
 #include "zone_model.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -202,7 +203,6 @@ int main(void)
 {
 	Suite *suite = suite_create("zone_judge");
 	TCase *tests = tcase_create("judge");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tests);
 	tcase_add_checked_fixture(tests, make_dict, drop_dict);
@@ -214,8 +214,5 @@ int main(void)
 	tcase_add_test(tests, bitmap_chunks_are_never_to_be_had);
 	tcase_add_test(tests, nothing_is_advised_without_need);
 	tcase_add_test(tests, nearly_empty_pages_are_named);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite) != 0;
 }

@@ -2,6 +2,7 @@
 /* test_zone_pool.c - recognising, copying and walking slab pools, in every layout and page size. */
 #include "zone_count.h"
 #include "zone_model.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -329,7 +330,6 @@ int main(void)
 {
 	Suite *suite = suite_create("zone_pool");
 	TCase *tests = tcase_create("pool");
-	SRunner *runner = srunner_create(suite);
 
 	suite_add_tcase(suite, tests);
 	tcase_set_timeout(tests, 60);
@@ -346,8 +346,5 @@ int main(void)
 	tcase_add_test(tests, a_descriptor_written_meanwhile_is_noticed);
 	tcase_add_test(tests, untouched_pages_stay_untouched);
 	tcase_add_test(tests, reading_outside_a_zone_is_refused);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite) != 0;
 }
