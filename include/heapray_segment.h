@@ -335,6 +335,9 @@ struct hr_live_geometry {
 	uint64_t blocks, bytes_of_table; /* entries in use, memory of the table; relaxed */
 	uint64_t hand;                   /* address of a struct hr_live_hand */
 };
+#define HR_LIVE_ENTRY(address, size, site, age, label)                                                                 \
+	(((uint64_t)(address) & 0xfff) >> 3 | (uint64_t)(size) << 9 | (uint64_t)(site) << 25 | ((uint64_t)(age) & 0x3ffff) << 44 | \
+		(uint64_t)(label) << 62)
 #define HR_LIVE_OFFSET(w) (((w) & 0x1ffull) << 3)
 #define HR_LIVE_SIZE(w) (((w) >> 9) & 0xffffull)
 #define HR_LIVE_SIZE_WIDE 0xffffull /* and above: the size is in the second word of a wide slot */
@@ -342,6 +345,7 @@ struct hr_live_geometry {
 #define HR_LIVE_SITE(w) (((w) >> 25) & 0x7ffffull)
 #define HR_LIVE_AGE(w) (((w) >> 44) & 0x3ffffull)
 #define HR_LIVE_LABEL(w) ((w) >> 62)
+#define HR_LIVE_CLASS_MAX 10u /* a slot for each 8 bytes, wide */
 #define HR_LIVE_HEAD(page, bits, wide) ((uint64_t)(page) << 12 | (uint64_t)(wide) << 8 | 1u << 7 | ((bits) + (wide)))
 #define HR_LIVE_HEAD_UNUSED(class) ((uint64_t)(class))
 #define HR_LIVE_HEAD_PAGE(h) ((h) & ~0xfffull)

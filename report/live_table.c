@@ -12,7 +12,6 @@
 #include "xalloc.h"
 
 #define PIECE (1u << 20)
-#define CLASS_MAX 12u /* of a leaf: no page has more slots */
 #define USER_ADDRESSES (1ull << 47)
 
 struct walk {
@@ -23,35 +22,35 @@ struct walk {
 	void *context;
 };
 
-/* False when the words cannot be an entry. */
-static bool decode(const struct walk *walk, uint64_t page, bool wide, const uint64_t *words, struct live_block *block)
+/* Shows a block that can be right to `visit`. False when that has seen enough. `age`: in steps, since the start. */
+static bool show(struct walk *walk, struct live_block block, uint64_t age)
 {
-	if (HR_LIVE_LABEL(words[0]) == 0)
-		return false;
-	block->address = page + HR_LIVE_OFFSET(words[0]);
-	block->size = wide ? words[1] : HR_LIVE_SIZE(words[0]);
-	block->site = (uint32_t)HR_LIVE_SITE(words[0]);
-	if (page == 0 || block->address >= USER_ADDRESSES || block->size > USER_ADDRESSES - block->address ||
-		block->site >= walk->site_limit)
-		return false;
-	uint64_t born = walk->header->start_ns + HR_LIVE_AGE(words[0]) * HR_LIVE_AGE_NS;
-	block->age_ns = born < walk->now_ns ? walk->now_ns - born : 0;
-	block->inherited = HR_LIVE_LABEL(words[0]) != walk->header->live.label;
-	return true;
+	if (block.address < 4096 || block.address >= USER_ADDRESSES || block.size > USER_ADDRESSES - block.address ||
+		block.site >= walk->site_limit)
+		return true;
+	uint64_t born = walk->header->start_ns + age * HR_LIVE_AGE_NS;
+	block.age_ns = born < walk->now_ns ? walk->now_ns - born : 0;
+	walk->visited++;
+	return walk->visit(walk->context, &block);
 }
 
 /* The slots of one leaf, `count` words. False when visit has seen enough. */
 static bool walk_leaf(struct walk *walk, uint64_t head, const uint64_t *slots, uint64_t count)
 {
-	struct live_block block;
 	bool wide = HR_LIVE_HEAD_WIDE(head);
 	if (!HR_LIVE_HEAD_USED(head) || (wide && count < 2))
 		return true;
 	for (uint64_t i = 0; i < count; i += wide ? 2 : 1) {
-		if (!decode(walk, HR_LIVE_HEAD_PAGE(head), wide, &slots[i], &block))
+		const uint64_t entry = slots[i];
+		if (HR_LIVE_LABEL(entry) == 0)
 			continue;
-		walk->visited++;
-		if (!walk->visit(walk->context, &block))
+		const struct live_block block = {
+			.address = HR_LIVE_HEAD_PAGE(head) + HR_LIVE_OFFSET(entry),
+			.size = wide ? slots[i + 1] : HR_LIVE_SIZE(entry),
+			.site = (uint32_t)HR_LIVE_SITE(entry),
+			.inherited = HR_LIVE_LABEL(entry) != walk->header->live.label,
+		};
+		if (!show(walk, block, HR_LIVE_AGE(entry)))
 			return false;
 	}
 	return true;
@@ -66,7 +65,7 @@ static bool walk_pool(struct walk *walk, struct peek *peek, const struct hr_live
 			return true;
 		while (i < words) {
 			uint32_t class = HR_LIVE_HEAD_CLASS(piece[i]);
-			if (class > CLASS_MAX)
+			if (class > HR_LIVE_CLASS_MAX)
 				return true;
 			uint64_t count = 1ull << class;
 			if (i + 1 + count > words)
@@ -93,18 +92,12 @@ static bool read_pool(struct peek *peek, const struct hr_live_geometry *live, ui
 static bool walk_hand(struct walk *walk, struct peek *peek)
 {
 	struct hr_live_hand hand;
-	uint64_t words[2];
-	struct live_block block;
 	if (!walk->header->live.hand || !peek_at(peek, walk->header->live.hand, &hand, sizeof hand) || !hand.block)
 		return true;
-	uint64_t label = walk->header->live.label;
-	words[0] = (hand.block & 0xfff) >> 3 | (uint64_t)hand.site << 25 | (hand.age & 0x3ffff) << 44 |
-		(hand.inherited ? label % 3 + 1 : label) << 62;
-	words[1] = hand.size;
-	if (!decode(walk, hand.block & ~0xfffull, true, words, &block))
-		return true;
-	walk->visited++;
-	return walk->visit(walk->context, &block);
+	const struct live_block block = {
+		.address = hand.block, .size = hand.size, .site = hand.site, .inherited = hand.inherited,
+	};
+	return show(walk, block, hand.age);
 }
 
 static bool sane(const struct hr_live_geometry *live)

@@ -35,8 +35,6 @@
 #define OFFSET_BITS 12
 #define PAGE_BITS 18
 #define TOP_ENTRIES (1u << (47 - OFFSET_BITS - PAGE_BITS))
-#define SLOTS_BITS_MAX 9 /* one for each 8 bytes */
-#define CLASSES (SLOTS_BITS_MAX + 2) /* of leaves, by 8-byte words: 2^class and the head */
 #define FIRST_POOL (2ull << 20) /* of small pages; all others are of huge ones, where they are to be had */
 #define LABELS 3u
 #define LOCKS 64u
@@ -62,7 +60,7 @@ static struct directory *_Atomic *top;
 static struct hr_live_pool pools[HR_LIVE_POOLS];
 static uint64_t pool_ready; /* bytes of the newest pool that are populated */
 static uint32_t pool_count;
-static struct leaf *unused[CLASSES]; /* linked by their first slot */
+static struct leaf *unused[HR_LIVE_CLASS_MAX + 1]; /* by class, linked by their first slot */
 static struct { lock_word lock; uint64_t blocks; uint64_t pad[6]; } locks[LOCKS] __attribute__((aligned(64)));
 static lock_word pool_lock;
 static uint64_t generation, table_bytes;
@@ -184,11 +182,6 @@ static inline uint64_t *slot_in(uint64_t word, uintptr_t address)
 	return &WORD_LEAF(word)->slots[(address & 4095) >> (OFFSET_BITS - bits) << WORD_WIDE(word)];
 }
 
-static inline uint64_t offset_of(uintptr_t address)
-{
-	return (address & 4095) >> 3;
-}
-
 /* Exchanges the page's leaf for one of another shape. Of a page without one, the first. */
 static cold bool reshape(struct thread *t, uint64_t *word, uintptr_t address, uint32_t bits, uint32_t wide)
 {
@@ -308,7 +301,7 @@ static inline uint64_t pack(uintptr_t address, const struct live_entry *e)
 {
 	uint64_t born = label_of(unlikely(e->inherited) ? generation + LABELS - 1 : generation);
 	uint64_t size = likely(e->size < HR_LIVE_SIZE_WIDE) ? e->size : HR_LIVE_SIZE_WIDE;
-	return born << 62 | (e->age & 0x3ffff) << 44 | (uint64_t)e->site << 25 | size << 9 | offset_of(address);
+	return HR_LIVE_ENTRY(address, size, e->site, e->age, born);
 }
 
 bool hr_live_place(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)

@@ -29,7 +29,6 @@ struct live_hand {
 };
 extern struct live_hand hr_hand;
 extern bool hr_hand_used; /* false for good from the second thread on */
-void hr_track_threads(void); /* there is one, or about to be: what is in hand is placed; then hr_hand_used is false */
 static inline bool hr_alone(void)
 {
 	if (likely(__libc_single_threaded))
@@ -37,6 +36,13 @@ static inline bool hr_alone(void)
 	if (unlikely(__atomic_load_n(&hr_hand_used, __ATOMIC_ACQUIRE)))
 		hr_track_threads(); /* made by libc itself, past our pthread_create */
 	return false;
+}
+/* Begins to fetch what the put of this block is going to write. */
+static inline void hr_live_coming(const void *block)
+{
+	const void *placed = hr_alone() ? hr_hand.block : block;
+	if (placed)
+		hr_live_prefetch(placed);
 }
 /* Puts a block in. What it returns lay, by *old, under an address that was given out again; NULL: nothing. */
 static inline const void *hr_live_put(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)

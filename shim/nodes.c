@@ -82,10 +82,10 @@ static bool grow(struct index *old)
 	return true;
 }
 
-static struct hr_node row_of(uint32_t id)
+static void make_row(void *row, uint64_t id)
 {
 	const struct node *n = &nodes[id];
-	return (struct hr_node){
+	*(struct hr_node *)row = (struct hr_node){
 		.value = n->key.value, .parent = n->key.parent, .kind = n->key.kind, .module = n->key.module,
 		.extra = n->key.extra, .flags = n->key.flags, .depth = n->depth,
 	};
@@ -93,8 +93,7 @@ static struct hr_node row_of(uint32_t id)
 
 static void publish(uint32_t id)
 {
-	struct hr_node *rows = hr_segment_section(HR_NODES);
-	rows[id] = row_of(id);
+	make_row((struct hr_node *)hr_segment_section(HR_NODES) + id, id);
 }
 
 /* With the lock held: a new node, or 0 when there is no room. */
@@ -181,12 +180,6 @@ void hr_nodes_republish(void)
 	if (!hr_segment_reach(HR_NODES, used - 1)) /* all at once, or one by one as far as it goes */
 		for (used = 0; hr_segment_reach(HR_NODES, used); used++)
 			;
-	static struct hr_node batch[1024];
-	for (uint32_t first = 0, n; first < used; first += n) {
-		n = used - first < 1024 ? used - first : 1024;
-		for (uint32_t i = 0; i < n; i++)
-			batch[i] = row_of(first + i);
-		hr_segment_write(HR_NODES, first, batch, n);
-	}
+	hr_segment_fill(HR_NODES, used, make_row);
 	hr_segment_used(HR_NODES, used);
 }

@@ -109,11 +109,17 @@ bool hr_segment_reach(enum hr_section_kind kind, uint64_t row)
 	return ok;
 }
 
-void hr_segment_write(enum hr_section_kind kind, uint64_t first, const void *rows, uint64_t count)
+void hr_segment_fill(enum hr_section_kind kind, uint64_t count, void (*make_row)(void *row, uint64_t id))
 {
-	size_t bytes = count * layout[kind].stride;
-	char *to = (char *)hr_segment_section(kind) + first * layout[kind].stride;
-	hr_memory_write(rows, to, bytes);
+	static char batch[32 << 10] __attribute__((aligned(64)));
+	const uint64_t stride = layout[kind].stride, most = sizeof batch / stride;
+	char *rows = hr_segment_section(kind);
+	for (uint64_t first = 0, n; first < count; first += n) {
+		n = count - first < most ? count - first : most;
+		for (uint64_t i = 0; i < n; i++)
+			make_row(batch + i * stride, first + i);
+		hr_memory_write(batch, rows + first * stride, n * stride);
+	}
 }
 
 /* ---- strings ---------------------------------------------------------------------------------- */

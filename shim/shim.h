@@ -225,7 +225,8 @@ static inline struct thread *hr_enter(const void *frame);
 static inline void hr_leave(void);
 
 void hr_track_hand(struct thread *t); /* places the block that is in hand: before a fork, or a walk of the table */
-void hr_track_forked(void);           /* in the child */
+void hr_track_threads(void); /* there is a second thread, or about to be: what is in hand is placed, and nothing is kept there again */
+void hr_track_forked(void);  /* in the child */
 void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size);
 void hr_track_free(struct thread *t, const void *block);
 void hr_track_take(struct thread *t, const void *block, struct taken *old);
@@ -357,8 +358,8 @@ bool hr_segment_published(void);
 void *hr_segment_section(enum hr_section_kind kind); /* first row; NULL: nothing is published */
 /* Makes rows up to and including `row` writable. false: the file system or the section is full (counted). */
 bool hr_segment_reach(enum hr_section_kind kind, uint64_t row);
-/* Writes rows that hr_segment_reach made writable, many at once. */
-void hr_segment_write(enum hr_section_kind kind, uint64_t first, const void *rows, uint64_t count);
+/* In a forked child: the first `count` rows, which hr_segment_reach made writable, as make_row makes each. */
+void hr_segment_fill(enum hr_section_kind kind, uint64_t count, void (*make_row)(void *row, uint64_t id));
 void hr_segment_used(enum hr_section_kind kind, uint64_t used); /* release: publishes rows below */
 uint64_t hr_segment_capacity(enum hr_section_kind kind);
 void hr_lost(enum hr_lost reason);

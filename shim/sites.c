@@ -303,7 +303,7 @@ void hr_sites_forked(void)
 	hr_hot = hr_header->hot;
 }
 
-/* What the live blocks add up to, a site each: rows are written once, in order, when all is told. */
+/* What the live blocks add up to, a site each: rows are written once, in order, when all blocks are told. */
 static struct inherited { uint64_t bytes, count; } *inherited;
 static uint32_t inherited_room; /* sites: a few may be made meanwhile */
 
@@ -316,7 +316,7 @@ bool hr_sites_rebuild_begin(void)
 	return inherited != NULL;
 }
 
-void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
+void hr_site_inherited_block(uint32_t site, uint64_t bytes, uint64_t count)
 {
 	if (unlikely(site >= inherited_room)) {
 		hr_lost(HR_LOST_LIVE_REBUILD);
@@ -326,26 +326,42 @@ void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
 	inherited[site].count += count;
 }
 
+static void make_inherited_row(void *row, uint64_t id)
+{
+	const struct inherited *all = &inherited[id];
+	*(struct hr_site *)row = (struct hr_site){
+		.node = sites[id].node, .domain = sites[id].domain, .stripe = sites[id].stripe,
+		.allocated_bytes = all->bytes, .allocated_count = all->count,
+		.inherited_bytes = all->bytes, .inherited_count = all->count,
+	};
+	hr_header->inherited_bytes += all->bytes;
+	hr_header->inherited_count += all->count;
+}
+
+void hr_sites_rebuild_rows(void)
+{
+	uint32_t used = hr_sites_used();
+	hr_segment_fill(HR_SITES, used < inherited_room ? used : inherited_room, make_inherited_row);
+	hr_memory_free(inherited, inherited_room * sizeof *inherited);
+}
+
+void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
+{
+	if (site >= hr_sites_used()) {
+		hr_lost(HR_LOST_LIVE_REBUILD);
+		return;
+	}
+	struct hr_site *row = &hr_rows[site];
+	row->allocated_bytes += bytes;
+	row->allocated_count += count;
+	row->inherited_bytes += bytes;
+	row->inherited_count += count;
+	hr_header->inherited_bytes += bytes;
+	hr_header->inherited_count += count;
+}
+
 void hr_sites_rebuild_end(void)
 {
-	static struct hr_site batch[256];
-	uint32_t used = hr_sites_used() < inherited_room ? hr_sites_used() : inherited_room;
-	for (uint32_t first = 0, n; first < used; first += n) {
-		n = used - first < 256 ? used - first : 256;
-		for (uint32_t i = 0; i < n; i++) {
-			const struct inherited *all = &inherited[first + i];
-			const struct site *site = &sites[first + i];
-			batch[i] = (struct hr_site){
-				.node = site->node, .domain = site->domain, .stripe = site->stripe,
-				.allocated_bytes = all->bytes, .allocated_count = all->count,
-				.inherited_bytes = all->bytes, .inherited_count = all->count,
-			};
-			hr_header->inherited_bytes += all->bytes;
-			hr_header->inherited_count += all->count;
-		}
-		hr_segment_write(HR_SITES, first, batch, n);
-	}
-	hr_memory_free(inherited, inherited_room * sizeof *inherited);
 	hr_hot[HR_HOT_TOTAL_LIVE] = hr_hot[HR_HOT_PEAK_LIVE] = hr_header->inherited_bytes;
 	hr_hot[HR_HOT_PEAK_EPOCH] = 1; /* rows are of epoch 0: what they hold is what they held at the peak */
 	hr_header->peak_ns = hr_now();

@@ -92,9 +92,7 @@ static inline uint32_t site_of(struct thread *t, const uintptr_t *frame, size_t 
 
 static inline uint32_t put_new(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
 {
-	const void *next = hr_alone() ? hr_hand.block : block; /* what is placed in the table after the unwind */
-	if (next)
-		hr_live_prefetch(next);
+	hr_live_coming(block);
 	uint32_t site = site_of(t, frame, size);
 	const struct live_entry entry = {.site = site, .size = size, .age = hr_age_now()};
 	put(t, block, &entry);

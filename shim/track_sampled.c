@@ -48,6 +48,6 @@ void hr_sampled_inherited(const void *block, uint32_t site, uint64_t size)
 {
 	struct estimate e = estimate_of((struct sampled){.block = block, .site = site, .size = size});
 	if (e.site)
-		hr_site_inherited(site, e.bytes, e.count);
-	hr_site_inherited(hr_site(hr_self, HR_ROOT_NOT_SAMPLED, DOMAIN_ALLOCATOR), size - e.bytes, 1 - (uint64_t)e.count);
+		hr_site_inherited_block(site, e.bytes, e.count);
+	hr_site_inherited_block(hr_site(hr_self, HR_ROOT_NOT_SAMPLED, DOMAIN_ALLOCATOR), size - e.bytes, 1 - (uint64_t)e.count);
 }

@@ -6,6 +6,7 @@
 #include "ledger_nature.h"
 #include "ledger_threads.h"
 #include "live_table.h"
+#include "run_suite.h"
 
 #include <check.h>
 #include <malloc.h>
@@ -256,11 +257,6 @@ static bool see(void *limit, const struct live_block *block)
 	return seen_count < *(size_t *)limit;
 }
 
-static uint64_t entry(uint64_t offset, uint64_t size, uint64_t site, uint64_t label)
-{
-	return offset >> 3 | size << 9 | site << 25 | 2ull << 44 | label << 62;
-}
-
 static struct hr_live_pool pools[3];
 
 static struct hr_header *a_table(void)
@@ -272,11 +268,11 @@ static struct hr_header *a_table(void)
 		HR_LIVE_HEAD_UNUSED(1), 12345678, 0,
 		HR_LIVE_HEAD(0x7ffffffff, 0, 1), 0, 0,
 	};
-	leaves[2] = entry(0x400, 100, 3, 2);
-	leaves[4] = entry(0xc08, 50, 99, 2); /* no such site */
-	leaves[8] = entry(0x800, HR_LIVE_SIZE_WIDE, 4, 1);
+	leaves[2] = HR_LIVE_ENTRY(0x400, 100, 3, 2, 2);
+	leaves[4] = HR_LIVE_ENTRY(0xc08, 50, 99, 2, 2); /* no such site */
+	leaves[8] = HR_LIVE_ENTRY(0x800, HR_LIVE_SIZE_WIDE, 4, 2, 1);
 	leaves[9] = 1 << 20;
-	leaves[14] = entry(0x0, HR_LIVE_SIZE_WIDE, 1, 2);
+	leaves[14] = HR_LIVE_ENTRY(0x0, HR_LIVE_SIZE_WIDE, 1, 2, 2);
 	leaves[15] = 8192; /* beyond what a program can have */
 	pools[0] = (struct hr_live_pool){(uintptr_t)leaves, sizeof leaves, sizeof leaves};
 	pools[1] = (struct hr_live_pool){64, 4096, 4096};                          /* nothing is mapped there */
@@ -373,9 +369,5 @@ int main(void)
 	tcase_add_test(tests, hostile_geometry);
 	tcase_add_test(tests, hostile_leaves);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite) != 0;
 }
