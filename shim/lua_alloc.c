@@ -25,13 +25,12 @@
 
 /* ---- the domain's row ------------------------------------------------------------------------- */
 
-/* What each event changes. */
+/* What each event changes. The record is the truth: a forked child has it, and another row. */
 static inline void publish_counts(const struct vm *vm)
 {
 	struct hr_domain *row = vm->row;
 	row->live_bytes = vm->live;
 	row->live_count = vm->live_count;
-	row->peak_bytes = vm->peak;
 	row->allocated_bytes = vm->allocated;
 	row->allocated_count = vm->allocated_count;
 }
@@ -40,6 +39,7 @@ void hr_lua_publish(struct vm *vm)
 {
 	struct hr_domain *row = vm->row = hr_domain_row(vm->domain);
 	publish_counts(vm);
+	row->peak_bytes = vm->peak;
 	row->gc_bytes = vm->gc_bytes;
 	row->arena_bytes = vm->arena;
 	row->direct_bytes = vm->direct;
@@ -118,13 +118,13 @@ void hr_lua_look(struct vm *vm)
 
 /* ---- events ----------------------------------------------------------------------------------- */
 
-static void count_up(struct vm *vm, size_t went, size_t came)
+static inline void count_up(struct vm *vm, size_t went, size_t came)
 {
 	vm->live += came - went;
 	vm->allocated += came;
 	vm->allocated_count++;
 	if (vm->live > vm->peak)
-		vm->peak = vm->live;
+		vm->row->peak_bytes = vm->peak = vm->live;
 }
 
 void hr_lua_found(struct thread *t, struct vm *vm, size_t bytes)
@@ -140,10 +140,11 @@ void hr_lua_found(struct thread *t, struct vm *vm, size_t bytes)
 }
 
 /* The block that goes, out of the table. false: it was not sampled. */
-static inline bool take(struct vm *vm, const void *block, size_t bytes, struct estimate *went)
+static cold bool take(struct vm *vm, const void *block, size_t bytes, struct estimate *went)
 {
 	struct lua_block b;
-	if (likely(!hr_lua_blocks_may_have(&vm->blocks, block)) || !hr_lua_blocks_take(&vm->blocks, block, &b))
+	*went = (struct estimate){.real = bytes};
+	if (!hr_lua_blocks_take(&vm->blocks, block, &b))
 		return false;
 	if (b.code)
 		hr_lua_code_went(vm);
@@ -156,55 +157,54 @@ static inline bool take(struct vm *vm, const void *block, size_t bytes, struct e
 	return true;
 }
 
-/* The sampled block that came, into the table. false: there is no room, it counts as not sampled. */
-static bool put(struct thread *t, struct vm *vm, const void *block, size_t bytes, uint32_t node, struct estimate *came)
+/* The sampled block that came, into the table. Without room it counts as not sampled. */
+static cold struct estimate put(struct thread *t, struct vm *vm, const void *block, size_t bytes, uint32_t node)
 {
 	uint32_t site = hr_site(t, node, vm->domain);
 	uint32_t count = hr_sample_count(hr_config.lua_sample_bytes, bytes, &vm->random);
 	struct lua_block b = {.address = (uintptr_t)block, .bytes = bytes, .site = site, .count = count};
 	if (site == 0 || !hr_lua_blocks_put(&vm->blocks, b))
-		return false;
-	*came = hr_sample_estimate(hr_config.lua_sample_bytes, bytes);
-	came->site = site;
-	came->count = b.count;
+		return (struct estimate){.real = bytes};
+	struct estimate came = hr_sample_estimate(hr_config.lua_sample_bytes, bytes);
+	came.site = site;
+	came.count = b.count;
 	vm->samples++;
-	return true;
+	return came;
 }
 
-static void freed(struct thread *t, struct vm *vm, const void *block, size_t bytes)
+static inline void freed(struct thread *t, struct vm *vm, const void *block, size_t bytes)
 {
 	struct estimate went;
 	vm->live -= bytes;
 	vm->live_count--;
-	if (unlikely(take(vm, block, bytes, &went)))
+	if (unlikely(hr_lua_blocks_may_have(&vm->blocks, block)) && take(vm, block, bytes, &went))
 		hr_site_estimated(t, vm->site, &went, NULL);
 	else
 		hr_site_freed(t, vm->site, bytes, false, false);
 }
 
-static void allocated(struct thread *t, struct vm *vm, const void *block, size_t bytes, bool sampled, uint32_t node)
+/* node: the sample's, 0 = not sampled. */
+static inline void allocated(struct thread *t, struct vm *vm, const void *block, size_t bytes, uint32_t node)
 {
-	struct estimate came;
 	count_up(vm, 0, bytes);
 	vm->live_count++;
-	if (unlikely(sampled) && put(t, vm, block, bytes, node, &came))
+	if (unlikely(node)) {
+		struct estimate came = put(t, vm, block, bytes, node);
 		hr_site_estimated(t, vm->site, NULL, &came);
-	else
+	} else {
 		hr_site_allocated(t, vm->site, bytes);
+	}
 }
 
 /* One free and one allocation, and one change of the total. */
-static void moved(struct thread *t, struct vm *vm, const void *old, size_t osize, const void *new, size_t nsize, bool sampled, uint32_t node)
+static void moved(struct thread *t, struct vm *vm, const void *old, size_t osize, const void *new, size_t nsize, uint32_t node)
 {
-	struct estimate went, came;
+	struct estimate went = {.real = osize}, came = {.real = nsize};
 	count_up(vm, osize, nsize);
-	bool was_sampled = take(vm, old, osize, &went);
-	bool is_sampled = sampled && put(t, vm, new, nsize, node, &came);
-	if (!was_sampled)
-		went = (struct estimate){.real = osize};
-	if (!is_sampled)
-		came = (struct estimate){.real = nsize};
-	if (unlikely(was_sampled || is_sampled))
+	bool was_sampled = hr_lua_blocks_may_have(&vm->blocks, old) && take(vm, old, osize, &went);
+	if (node)
+		came = put(t, vm, new, nsize, node);
+	if (unlikely(was_sampled || node))
 		hr_site_estimated(t, vm->site, &went, &came);
 	else
 		hr_site_resized(t, vm->site, osize, false, vm->site, nsize);
@@ -218,8 +218,11 @@ static cold void now_and_then(struct vm *vm)
 	hr_lua_publish(vm);
 }
 
-static cold uint32_t sample(struct thread *t, struct vm *vm, const uintptr_t *frame)
+/* Before the original allocator runs. 0: not sampled. */
+static cold uint32_t sample(struct thread *t, struct vm *vm, const uintptr_t *frame, size_t bytes)
 {
+	if (bytes == 0)
+		return 0;
 	vm->sample_left = hr_sample_next(&vm->random, hr_config.lua_sample_bytes); /* a Poisson process has no memory */
 	return hr_lua_sample_node(t, vm, frame);
 }
@@ -236,8 +239,7 @@ void *hr_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
 	vm->owner = t;
 	vm->request = nsize;
 	vm->sample_left -= (int64_t)nsize;
-	bool sampled = unlikely(vm->sample_left < 0) && nsize;
-	uint32_t node = sampled ? sample(t, vm, FRAME) : 0;
+	uint32_t node = unlikely(vm->sample_left < 0) ? sample(t, vm, FRAME, nsize) : 0;
 	void *q = vm->f(vm->f_ud, ptr, osize, nsize);
 	t->vm = outer;
 	if (nsize == 0) {
@@ -245,11 +247,11 @@ void *hr_lua_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
 			freed(t, vm, ptr, osize);
 	} else if (q) {
 		if (ptr)
-			moved(t, vm, ptr, osize, q, nsize, sampled, node);
+			moved(t, vm, ptr, osize, q, nsize, node);
 		else
-			allocated(t, vm, q, nsize, sampled, node); /* without a block, osize may be a type tag (Lua 5.4) */
+			allocated(t, vm, q, nsize, node); /* without a block, osize may be a type tag (Lua 5.4) */
 	}
-	if (unlikely(vm->inside) && nsize == 0 && ptr == vm->L)
+	if (unlikely(ptr == vm->L) && nsize == 0 && vm->inside)
 		hr_lua_inside_closed(t, vm);
 	publish_counts(vm);
 	if (unlikely(++vm->events == LOOK_EVENTS))

@@ -279,7 +279,11 @@ uint32_t hr_lua_site(struct thread *t, const uintptr_t *frame, uint32_t site)
 {
 	if (unlikely(hr_lua_inside))
 		hr_lua_inside_look(t);
+	else if (t->recent->plain && t->recent->site == site)
+		return site;
 	uint32_t node = hr_site_node(site), spliced = spliced_node(t, frame, node);
+	if (t->recent->site == site)
+		t->recent->plain = state_of(node) == STATE_PLAIN;
 	return likely(spliced == node) ? site : hr_site(t, spliced, hr_site_domain(site));
 }
 

@@ -158,6 +158,7 @@ struct memo {
 	uint32_t node, site;
 	uint32_t words; /* a multiple of four: the last one is repeated */
 	bool fp_matters;
+	bool plain; /* there is no Lua in it, for sure */
 	uint32_t offset[MEMO_WORDS]; /* of each word, from sp, in bytes */
 	uintptr_t value[MEMO_WORDS];
 };
