@@ -311,14 +311,14 @@ struct hr_allocator_stats {
  * The live table, private memory of the process: address -> {site, size, age}. For reading from
  * outside (process_vm_readv); every entry is to be validated.
  *
- *   pools: array of pool_count struct hr_live_pool; a pool is leaves, one after the other, up to `used`
+ *   pools: array of pool_count struct hr_live_pool; a pool is leaves and gaps, one after the other, up to `used`
  *   leaf:  head, then 2^class words: the slots of a page of 4096 bytes; wide ones are two words, {entry, size}
- *   head:  page number << 12 | wide << 8 | used << 7 | class (4 bits)
+ *   head:  page number << 12 | wide << 8 | used << 7 | class (4 bits); of a gap: its bytes, head included, << 12 | 15
  *   entry: offset in the page >> 3 (9 bits) | size << 9 (16 bits) | site << 25 (19 bits)
  *          | age in 4 s units << 44 (18 bits) | label << 62
  *
  *   An entry of 0, or with label 0, is empty. Age counts from the header's start_ns; labels are of forks, entries
- *   of another label than the header's are inherited. class never changes, so leaves can be stepped over.
+ *   of another label than the header's are inherited. A leaf's class never changes.
  */
 struct hr_live_pool {
 	uint64_t start, size, used; /* bytes; used: release */
@@ -352,6 +352,11 @@ struct hr_live_geometry {
 #define HR_LIVE_HEAD_WIDE(h) ((uint32_t)((h) >> 8 & 1))
 #define HR_LIVE_HEAD_USED(h) ((uint32_t)((h) >> 7 & 1))
 #define HR_LIVE_HEAD_CLASS(h) ((uint32_t)((h) & 15))
+#define HR_LIVE_CLASS_GAP 15u
+#define HR_LIVE_HEAD_GAP(bytes) ((uint64_t)(bytes) << 12 | HR_LIVE_CLASS_GAP)
+#define HR_LIVE_WORDS_MAX (1 + (1u << HR_LIVE_CLASS_MAX)) /* of a leaf or gap, head included */
+/* What to step over, head included. */
+#define HR_LIVE_HEAD_BYTES(h) (HR_LIVE_HEAD_CLASS(h) == HR_LIVE_CLASS_GAP ? (h) >> 12 : 8 + (8ull << HR_LIVE_HEAD_CLASS(h)))
 #define HR_LIVE_AGE_NS 4000000000ull
 
 struct hr_header {

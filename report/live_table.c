@@ -64,15 +64,14 @@ static bool walk_pool(struct walk *walk, struct peek *peek, const struct hr_live
 		if (!peek_range(peek, pool->start + at, piece, bytes))
 			return true;
 		while (i < words) {
-			uint32_t class = HR_LIVE_HEAD_CLASS(piece[i]);
-			if (class > HR_LIVE_CLASS_MAX)
+			uint64_t step = HR_LIVE_HEAD_BYTES(piece[i]) / 8;
+			if (step == 0 || step > HR_LIVE_WORDS_MAX)
 				return true;
-			uint64_t count = 1ull << class;
-			if (i + 1 + count > words)
+			if (i + step > words)
 				break; /* with the next piece */
-			if (!walk_leaf(walk, piece[i], &piece[i + 1], count))
+			if (!walk_leaf(walk, piece[i], &piece[i + 1], step - 1))
 				return false;
-			i += 1 + count;
+			i += step;
 		}
 		if (i == 0)
 			return true;

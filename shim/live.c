@@ -18,10 +18,12 @@
  * words, the second one the size. So a block costs about 10 bytes among blocks of 64 bytes, 24 alone in a page.
  *
  * A new page begins with half the slots of the page below it, or one. A leaf stays with its page for good:
- * heaps reuse their addresses. Leaves come from pools, one after the other, and are as large for ever as they
- * were made, so a pool can be walked from outside; those exchanged wait in a list of their size.
+ * heaps reuse their addresses.
  *
- * Locks: a page has one of 64, pools and directories have one, taken inside it. With one thread, none.
+ * Pages belong to one of 64 regions, each with a lock, and with leaves of its own: it cuts them from chunks, so that
+ * threads which use different heaps share no cache line; those exchanged wait in a list of their size. Chunks come
+ * from pools, one after the other. A leaf is as large for ever as it was made, so a pool can be walked from outside.
+ * Pools and directories have one lock, taken inside of a region's. With one thread, there is one region and no lock.
  *
  * Age is in 4 s units since the process started. A label of three counts forks: an entry of another label
  * than the current one is inherited. They wrap after two forks in a line: then entries which would be taken
@@ -37,7 +39,8 @@
 #define TOP_ENTRIES (1u << (47 - OFFSET_BITS - PAGE_BITS))
 #define FIRST_POOL (2ull << 20) /* of small pages; all others are of huge ones, where they are to be had */
 #define LABELS 3u
-#define LOCKS 64u
+#define REGIONS 64u
+#define CHUNK 1024u /* larger leaves come from the pool */
 
 struct directory {
 	uint64_t touched[512]; /* a bit for each of its pages of words that is in use */
@@ -60,15 +63,18 @@ static struct directory *_Atomic *top;
 static struct hr_live_pool pools[HR_LIVE_POOLS];
 static uint64_t pool_ready; /* bytes of the newest pool that are populated */
 static uint32_t pool_count;
-static struct leaf *unused[HR_LIVE_CLASS_MAX + 1]; /* by class, linked by their first slot */
-static struct { lock_word lock; uint64_t blocks; uint64_t pad[6]; } locks[LOCKS] __attribute__((aligned(64)));
+static struct region {
+	lock_word lock;
+	uint64_t blocks;
+	uintptr_t chunk, chunk_end; /* what is left of its chunk: a gap, for who walks the pool */
+	struct leaf *unused[HR_LIVE_CLASS_MAX + 1]; /* by class, linked by their first slot */
+} __attribute__((aligned(128))) regions[REGIONS]; /* cache lines of their own, neighbours are fetched in pairs */
 static lock_word pool_lock;
 static uint64_t generation, table_bytes;
 _Static_assert(sizeof(struct live_hand) == sizeof(struct hr_live_hand) &&
 	offsetof(struct live_hand, entry.site) == offsetof(struct hr_live_hand, site) &&
 	offsetof(struct live_hand, entry.size) == offsetof(struct hr_live_hand, size) &&
 	offsetof(struct live_hand, entry.age) == offsetof(struct hr_live_hand, age), "as it is published");
-_Static_assert(sizeof locks[0] == 64, "a cache line each");
 _Static_assert(SITES_MAX <= 1u << HR_LIVE_SITE_BITS, "a site fits its field");
 
 static inline uint64_t label_of(uint64_t of_generation)
@@ -79,19 +85,19 @@ static inline uint64_t label_of(uint64_t of_generation)
 /* ---- locks -------------------------------------------------------------------------------------- */
 
 /* With one thread there is nobody to keep out: a locked instruction costs more than the rest of a look-up. */
-static inline uint32_t enter(struct thread *t, uintptr_t address)
+static inline struct region *enter(struct thread *t, uintptr_t address)
 {
 	if (likely(__libc_single_threaded))
-		return 0;
-	uint32_t i = (uint32_t)(address >> 16 ^ address >> 22) % LOCKS;
-	hr_lock(t, &locks[i].lock);
-	return i;
+		return &regions[0];
+	struct region *region = &regions[(address >> 16 ^ address >> 22) % REGIONS];
+	hr_lock(t, &region->lock);
+	return region;
 }
 
-static inline void leave(struct thread *t, uint32_t i)
+static inline void leave(struct thread *t, struct region *region)
 {
 	if (unlikely(!__libc_single_threaded))
-		hr_unlock(t, &locks[i].lock);
+		hr_unlock(t, &region->lock);
 }
 
 static lock_word *enter_pool(struct thread *t)
@@ -112,11 +118,6 @@ static void leave_pool(struct thread *t, lock_word *outer)
 }
 
 /* ---- leaves ------------------------------------------------------------------------------------- */
-
-static inline uint64_t bytes_of_class(uint32_t class)
-{
-	return sizeof(struct leaf) + (8ull << class);
-}
 
 static cold struct hr_live_pool *new_pool(uint64_t size)
 {
@@ -148,32 +149,54 @@ static cold bool more_room(uint64_t bytes)
 	return true;
 }
 
-/* With the pool's lock. Its slots are empty. */
-static struct leaf *new_leaf(uint32_t class)
+/* Bytes of a pool, as one gap. 0: no memory. */
+static cold uintptr_t take_from_pool(struct thread *t, uint64_t bytes)
 {
-	struct leaf *leaf = unused[class];
+	uintptr_t start = 0;
+	lock_word *outer = enter_pool(t);
+	if ((pool_count && pools[pool_count - 1].used + bytes <= pool_ready) || more_room(bytes)) {
+		struct hr_live_pool *pool = &pools[pool_count - 1];
+		start = pool->start + pool->used;
+		*(uint64_t *)start = HR_LIVE_HEAD_GAP(bytes);
+		__atomic_store_n(&pool->used, pool->used + bytes, __ATOMIC_RELEASE); /* whoever walks it sees the head */
+	}
+	leave_pool(t, outer);
+	return start;
+}
+
+/* Its slots are empty. */
+static struct leaf *new_leaf(struct thread *t, struct region *region, uint32_t class)
+{
+	struct leaf *leaf = region->unused[class];
 	if (leaf) {
-		unused[class] = (struct leaf *)leaf->slots[0];
+		region->unused[class] = (struct leaf *)leaf->slots[0];
 		leaf->slots[0] = 0;
 		return leaf;
 	}
-	uint64_t bytes = bytes_of_class(class);
-	if (unlikely(pool_count == 0 || pools[pool_count - 1].used + bytes > pool_ready) && !more_room(bytes))
-		return NULL;
-	struct hr_live_pool *pool = &pools[pool_count - 1];
-	leaf = (struct leaf *)(pool->start + pool->used);
-	leaf->head = HR_LIVE_HEAD_UNUSED(class);
-	__atomic_store_n(&pool->used, pool->used + bytes, __ATOMIC_RELEASE); /* whoever walks it sees the head */
+	uint64_t bytes = HR_LIVE_HEAD_BYTES(HR_LIVE_HEAD_UNUSED(class));
+	if (bytes > CHUNK)
+		return (struct leaf *)take_from_pool(t, bytes);
+	if (unlikely(region->chunk_end - region->chunk < bytes)) {
+		uintptr_t chunk = take_from_pool(t, CHUNK);
+		if (chunk == 0)
+			return NULL;
+		region->chunk = chunk;
+		region->chunk_end = chunk + CHUNK;
+	}
+	leaf = (struct leaf *)region->chunk;
+	region->chunk += bytes;
+	if (region->chunk < region->chunk_end)
+		*(uint64_t *)region->chunk = HR_LIVE_HEAD_GAP(region->chunk_end - region->chunk);
 	return leaf;
 }
 
-/* With the pool's lock. A link in a slot is no entry: its label is 0. */
-static void retire(struct leaf *leaf, uint32_t class)
+/* A link in a slot is no entry: its label is 0. */
+static void retire(struct region *region, struct leaf *leaf, uint32_t class)
 {
 	memset(leaf->slots, 0, 8ull << class);
 	leaf->head = HR_LIVE_HEAD_UNUSED(class);
-	leaf->slots[0] = (uintptr_t)unused[class];
-	unused[class] = leaf;
+	leaf->slots[0] = (uintptr_t)region->unused[class];
+	region->unused[class] = leaf;
 }
 
 static inline uint64_t *slot_in(uint64_t word, uintptr_t address)
@@ -183,13 +206,11 @@ static inline uint64_t *slot_in(uint64_t word, uintptr_t address)
 }
 
 /* Exchanges the page's leaf for one of another shape. Of a page without one, the first. */
-static cold bool reshape(struct thread *t, uint64_t *word, uintptr_t address, uint32_t bits, uint32_t wide)
+static cold bool reshape(struct thread *t, struct region *region, uint64_t *word, uintptr_t address, uint32_t bits, uint32_t wide)
 {
 	uint64_t old = *word;
-	lock_word *outer = enter_pool(t);
-	struct leaf *leaf = new_leaf(bits + wide);
+	struct leaf *leaf = new_leaf(t, region, bits + wide);
 	if (leaf == NULL) {
-		leave_pool(t, outer);
 		hr_lost(HR_LOST_BLOCKS_FULL);
 		return false;
 	}
@@ -209,8 +230,7 @@ static cold bool reshape(struct thread *t, uint64_t *word, uintptr_t address, ui
 	leaf->head = HR_LIVE_HEAD(address >> OFFSET_BITS, bits, wide);
 	__atomic_store_n(word, new, __ATOMIC_RELEASE);
 	if (old)
-		retire(WORD_LEAF(old), WORD_BITS(old) + WORD_WIDE(old));
-	leave_pool(t, outer);
+		retire(region, WORD_LEAF(old), WORD_BITS(old) + WORD_WIDE(old));
 	return true;
 }
 
@@ -242,7 +262,7 @@ static cold struct directory *new_directory(struct thread *t, uintptr_t address)
 }
 
 /* The page's first leaf. */
-static cold bool first_leaf(struct thread *t, struct directory *d, uintptr_t address, uint32_t wide)
+static cold bool first_leaf(struct thread *t, struct region *region, struct directory *d, uintptr_t address, uint32_t wide)
 {
 	uint32_t i = index_of(address), bits = i ? WORD_BITS(d->word[i - 1]) : 0;
 	uint64_t bit = 1ull << (i >> 9 & 63);
@@ -250,7 +270,7 @@ static cold bool first_leaf(struct thread *t, struct directory *d, uintptr_t add
 		hr_memory_touched(SYS_PAGE);
 		__atomic_fetch_add(&table_bytes, SYS_PAGE, __ATOMIC_RELAXED);
 	}
-	return reshape(t, &d->word[i], address, bits ? bits - 1 : 0, wide);
+	return reshape(t, region, &d->word[i], address, bits ? bits - 1 : 0, wide);
 }
 
 void hr_live_prefetch(const void *block)
@@ -277,22 +297,22 @@ static inline struct live_entry unpack(uint64_t word, const uint64_t *slot)
 }
 
 /* The slot for the address, in a leaf that suits the size; NULL: no memory. */
-static cold uint64_t *make_slot(struct thread *t, uintptr_t address, uint64_t size)
+static cold uint64_t *make_slot(struct thread *t, struct region *region, uintptr_t address, uint64_t size)
 {
 	struct directory *d = directory_of(address);
 	uint32_t wide = size >= HR_LIVE_SIZE_WIDE;
 	if (d == NULL && (d = new_directory(t, address)) == NULL)
 		return NULL;
 	uint64_t *word = &d->word[index_of(address)];
-	if (*word == 0 && !first_leaf(t, d, address, wide))
+	if (*word == 0 && !first_leaf(t, region, d, address, wide))
 		return NULL;
-	if (wide && !WORD_WIDE(*word) && !reshape(t, word, address, WORD_BITS(*word), 1))
+	if (wide && !WORD_WIDE(*word) && !reshape(t, region, word, address, WORD_BITS(*word), 1))
 		return NULL;
 	for (;;) {
 		uint64_t *slot = slot_in(*word, address);
 		if (*slot == 0 || HR_LIVE_OFFSET(*slot) == (address & 4095))
 			return slot;
-		if (!reshape(t, word, address, WORD_BITS(*word) + 1, WORD_WIDE(*word)))
+		if (!reshape(t, region, word, address, WORD_BITS(*word) + 1, WORD_WIDE(*word)))
 			return NULL;
 	}
 }
@@ -312,14 +332,14 @@ bool hr_live_place(struct thread *t, const void *block, const struct live_entry 
 		return false;
 	}
 	uint64_t *slot = NULL, word = 0;
-	uint32_t lock = enter(t, address);
+	struct region *region = enter(t, address);
 	struct directory *d = directory_of(address);
 	if (likely(d != NULL) && likely((word = d->word[index_of(address)]) != 0))
 		slot = slot_in(word, address);
 	if (unlikely(slot == NULL || *slot != 0 || (entry->size >= HR_LIVE_SIZE_WIDE && !WORD_WIDE(word)))) {
-		slot = make_slot(t, address, entry->size);
+		slot = make_slot(t, region, address, entry->size);
 		if (slot == NULL) {
-			leave(t, lock);
+			leave(t, region);
 			return false;
 		}
 		word = directory_of(address)->word[index_of(address)];
@@ -328,11 +348,11 @@ bool hr_live_place(struct thread *t, const void *block, const struct live_entry 
 	if (unlikely(there))
 		*old = unpack(word, slot);
 	else
-		locks[lock].blocks++;
+		region->blocks++;
 	if (unlikely(WORD_WIDE(word)))
 		slot[1] = entry->size;
 	*slot = pack(address, entry);
-	leave(t, lock);
+	leave(t, region);
 	return there;
 }
 
@@ -342,7 +362,7 @@ bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entr
 	bool found = false;
 	if (unlikely(address >> 47 || address & 7 || top == NULL))
 		return false;
-	uint32_t lock = enter(t, address);
+	struct region *region = enter(t, address);
 	const struct directory *d = directory_of(address);
 	uint64_t word = likely(d != NULL) ? d->word[index_of(address)] : 0;
 	if (likely(word != 0)) {
@@ -350,11 +370,11 @@ bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entr
 		if (likely(*slot != 0 && HR_LIVE_OFFSET(*slot) == (address & 4095))) {
 			*entry = unpack(word, slot);
 			*slot = 0;
-			locks[lock].blocks--;
+			region->blocks--;
 			found = true;
 		}
 	}
-	leave(t, lock);
+	leave(t, region);
 	return found;
 }
 
@@ -362,30 +382,29 @@ bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entr
 
 void hr_live_lock_all(struct thread *t)
 {
-	for (uint32_t i = 0; i < LOCKS; i++)
-		hr_lock(t, &locks[i].lock);
+	for (uint32_t i = 0; i < REGIONS; i++)
+		hr_lock(t, &regions[i].lock);
 	hr_lock(t, &pool_lock);
 }
 
 void hr_live_unlock_all(struct thread *t)
 {
 	hr_unlock(t, &pool_lock);
-	for (uint32_t i = 0; i < LOCKS; i++)
-		hr_unlock(t, &locks[i].lock);
+	for (uint32_t i = 0; i < REGIONS; i++)
+		hr_unlock(t, &regions[i].lock);
 }
 
 /* Calls `visit` for each slot in use. Inline: what is visited is known where this is called. */
 static inline __attribute__((always_inline)) void each_slot(const struct hr_live_pool *pool,
 	void (*visit)(void *arg, uintptr_t page, uint64_t *slot, bool wide), void *arg)
 {
-	struct leaf *leaf = (struct leaf *)pool->start;
-	const struct leaf *end = (struct leaf *)(pool->start + pool->used);
-	while (leaf < end) {
-		uint32_t class = HR_LIVE_HEAD_CLASS(leaf->head), wide = HR_LIVE_HEAD_WIDE(leaf->head);
-		for (uint64_t i = 0; HR_LIVE_HEAD_USED(leaf->head) && i < 1ull << class; i += 1 + wide)
+	uint64_t bytes;
+	for (uintptr_t at = pool->start; at < pool->start + pool->used; at += bytes) {
+		struct leaf *leaf = (struct leaf *)at;
+		bytes = HR_LIVE_HEAD_BYTES(leaf->head);
+		for (uint64_t i = 0; HR_LIVE_HEAD_USED(leaf->head) && i < bytes / 8 - 1; i += 1 + HR_LIVE_HEAD_WIDE(leaf->head))
 			if (leaf->slots[i])
-				visit(arg, HR_LIVE_HEAD_PAGE(leaf->head), &leaf->slots[i], wide);
-		leaf = (struct leaf *)((char *)leaf + bytes_of_class(class));
+				visit(arg, HR_LIVE_HEAD_PAGE(leaf->head), &leaf->slots[i], HR_LIVE_HEAD_WIDE(leaf->head));
 	}
 }
 
@@ -430,8 +449,8 @@ void hr_live_geometry(struct hr_live_geometry *g)
 	};
 	g->hand = (uintptr_t)&hr_hand;
 	g->blocks = hr_hand.block != NULL;
-	for (uint32_t i = 0; i < LOCKS; i++)
-		g->blocks += __atomic_load_n(&locks[i].blocks, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < REGIONS; i++)
+		g->blocks += __atomic_load_n(&regions[i].blocks, __ATOMIC_RELAXED);
 }
 
 void hr_live_start(void)

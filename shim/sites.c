@@ -208,16 +208,13 @@ void hr_site_peak(struct hr_site *row)
 	__atomic_store_n(&row->peak_epoch, epoch, __ATOMIC_RELEASE);
 }
 
-/* Adds to two counters of a row of the thread's own stripe. */
-static inline void row_add(const struct thread *t, uint64_t *bytes_counter, uint64_t bytes, uint64_t *counter)
+/* Adds to a counter of a row of the thread's stripe. */
+static inline void row_add(const struct thread *t, uint64_t *counter, uint64_t n)
 {
-	if (likely(t->own_stripe || __libc_single_threaded)) {
-		*bytes_counter += bytes;
-		*counter += 1;
-	} else {
-		__atomic_fetch_add(bytes_counter, bytes, __ATOMIC_RELAXED);
-		__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
-	}
+	if (likely(t->own_stripe || __libc_single_threaded))
+		*counter += n;
+	else
+		__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
 /* The row of the same site in the thread's stripe: blocks are freed by other threads, too. */
@@ -231,7 +228,8 @@ static inline uint32_t mine(struct thread *t, uint32_t site)
 static inline void row_allocated(const struct thread *t, struct hr_site *row, uint64_t bytes)
 {
 	hr_row_changes(row);
-	row_add(t, &row->allocated_bytes, bytes, &row->allocated_count);
+	row_add(t, &row->allocated_bytes, bytes);
+	row_add(t, &row->allocated_count, 1);
 }
 
 void hr_site_allocated_shared(struct thread *t, uint32_t site, uint64_t bytes)
@@ -249,7 +247,8 @@ void hr_site_inherited_freed(struct hr_site *row, uint64_t bytes)
 static inline void row_freed(const struct thread *t, struct hr_site *row, uint64_t bytes, bool inherited)
 {
 	hr_row_changes(row);
-	row_add(t, &row->freed_bytes, bytes, &row->freed_count);
+	row_add(t, &row->freed_bytes, bytes);
+	row_add(t, &row->freed_count, 1);
 	if (unlikely(inherited))
 		hr_site_inherited_freed(row, bytes);
 }
@@ -260,7 +259,7 @@ void hr_site_freed_shared(struct thread *t, uint32_t site, uint64_t bytes, bool 
 	total_changes(t, -(int64_t)bytes); /* first: the peak is recorded before the row changes */
 	row_freed(t, row, bytes, inherited);
 	if (temporary)
-		count_add(&row->temporary_count, 1);
+		row_add(t, &row->temporary_count, 1);
 }
 
 void hr_site_trimmed(struct thread *t, uint32_t site, uint64_t bytes)
