@@ -324,7 +324,7 @@ struct hr_live_pool {
 	uint64_t start, size, used; /* bytes; used: release */
 };
 #define HR_LIVE_POOLS 32
-struct hr_live_hand { /* the newest block, while there is one thread, is not in the table yet; block 0: none */
+struct hr_live_hand { /* a thread's newest block, which is not in the table yet; block 0: none */
 	uint64_t block;
 	uint32_t site, unused;
 	uint64_t size, age;
@@ -333,7 +333,7 @@ struct hr_live_hand { /* the newest block, while there is one thread, is not in 
 struct hr_live_geometry {
 	uint64_t pools, pool_count, label;
 	uint64_t blocks, bytes_of_table; /* entries in use, memory of the table; relaxed */
-	uint64_t hand;                   /* address of a struct hr_live_hand */
+	uint64_t threads, thread_count, hand_offset; /* array of addresses; at hand_offset from each is a struct hr_live_hand */
 };
 #define HR_LIVE_ENTRY(address, size, site, age, label)                                                                 \
 	(((uint64_t)(address) & 0xfff) >> 3 | (uint64_t)(size) << 9 | (uint64_t)(site) << 25 | ((uint64_t)(age) & 0x3ffff) << 44 | \

@@ -13,6 +13,7 @@
 
 #define PIECE (1u << 20)
 #define USER_ADDRESSES (1ull << 47)
+#define THREADS_MAX 65536u /* that have a hand */
 
 struct walk {
 	const struct hr_header *header;
@@ -87,21 +88,28 @@ static bool read_pool(struct peek *peek, const struct hr_live_geometry *live, ui
 	       pool->start < USER_ADDRESSES && pool->size <= USER_ADDRESSES - pool->start && pool->used <= pool->size;
 }
 
-/* The block that is in hand. False when visit has seen enough. */
-static bool walk_hand(struct walk *walk, struct peek *peek)
+/* The blocks that are in threads' hands. False when visit has seen enough. */
+static bool walk_hands(struct walk *walk, struct peek *peek)
 {
-	struct hr_live_hand hand;
-	if (!walk->header->live.hand || !peek_at(peek, walk->header->live.hand, &hand, sizeof hand) || !hand.block)
-		return true;
-	const struct live_block block = {
-		.address = hand.block, .size = hand.size, .site = hand.site, .inherited = hand.inherited,
-	};
-	return show(walk, block, hand.age);
+	const struct hr_live_geometry *live = &walk->header->live;
+	for (uint64_t i = 0; i < live->thread_count && i < THREADS_MAX; i++) {
+		uint64_t thread;
+		struct hr_live_hand hand;
+		if (!peek_at(peek, live->threads + i * sizeof thread, &thread, sizeof thread) || thread >= USER_ADDRESSES ||
+			!peek_at(peek, thread + live->hand_offset, &hand, sizeof hand))
+			return true;
+		const struct live_block block = {
+			.address = hand.block, .size = hand.size, .site = hand.site, .inherited = hand.inherited,
+		};
+		if (hand.block && !show(walk, block, hand.age))
+			return false;
+	}
+	return true;
 }
 
 static bool sane(const struct hr_live_geometry *live)
 {
-	return live->pools && live->pools < USER_ADDRESSES && live->pool_count <= HR_LIVE_POOLS;
+	return live->pools && live->pools < USER_ADDRESSES && live->threads < USER_ADDRESSES && live->hand_offset < USER_ADDRESSES && live->pool_count <= HR_LIVE_POOLS;
 }
 
 int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint64_t site_limit,
@@ -120,7 +128,7 @@ int64_t live_table_walk(struct peek *peek, const struct hr_header *header, uint6
 		.context = context,
 	};
 	uint64_t *piece = xcalloc(PIECE, 1);
-	bool more = walk_hand(&walk, peek);
+	bool more = walk_hands(&walk, peek);
 	for (uint64_t i = 0; more && i < header->live.pool_count; i++)
 		if (read_pool(peek, &header->live, i, &pool) && !walk_pool(&walk, peek, &pool, piece))
 			break;

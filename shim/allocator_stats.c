@@ -4,7 +4,8 @@
  *
  * Each allocator has its own way, and takes its own locks for it: so it is asked from an allocation event
  * with nothing of ours held, not again before a thousand times the last call's duration has passed, and
- * never again after a call of over 5 ms (PITFALLS C15). A figure it does not tell is UINT64_MAX.
+ * never again after a call of over 5 ms. Who allows more (HEAPRAY_ALLOCATOR_MS), for a measurement that may stop
+ * for it, has longer calls after twenty times their duration. A figure it does not tell is UINT64_MAX.
  */
 #include <dlfcn.h>
 #include <malloc.h>
@@ -12,7 +13,7 @@
 
 #include "shim.h"
 
-#define TOO_SLOW_NS 5000000u
+#define SHORT_NS 5000000u /* nobody notices */
 
 static struct mallinfo2 (*glibc_info)(void);
 static int (*jemalloc_ctl)(const char *, void *, size_t *, void *, size_t);
@@ -110,7 +111,7 @@ void hr_allocator_stats_tick(uint64_t now)
 	s.taken_ns = sys_monotonic_ns();
 	s.took_ns = sys_thread_cpu_ns() - begun; /* of the processor: on a busy machine the clock would blame the allocator */
 	hr_header->allocator = s;
-	next_ns = s.took_ns > TOO_SLOW_NS ? UINT64_MAX : now + 1000 * s.took_ns;
+	next_ns = s.took_ns > hr_config.allocator_ns ? UINT64_MAX : now + (s.took_ns > SHORT_NS ? 20 : 1000) * s.took_ns;
 	atomic_store(&busy, 0);
 }
 

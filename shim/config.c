@@ -89,6 +89,7 @@ void hr_config_read(char **environment)
 	hr_config.sample_bytes = number(value_of(environment, "HEAPRAY_SAMPLE"), 0);
 	hr_config.lua_sample_bytes = number(value_of(environment, "HEAPRAY_LUA_SAMPLE"), 64u << 10);
 	hr_config.publish_ns = number(value_of(environment, "HEAPRAY_PUBLISH_MS"), 1000) * 1000000u;
+	hr_config.allocator_ns = number(value_of(environment, "HEAPRAY_ALLOCATOR_MS"), 5) * 1000000u;
 	hr_config.follow_exec = !is_zero(value_of(environment, "HEAPRAY_FOLLOW_EXEC"));
 	hr_config.root_pid = number(value_of(environment, "HEAPRAY_ROOT"), 0);
 	long n = sys_readlink("/proc/self/exe", hr_config.exe, sizeof hr_config.exe - 1);

@@ -212,8 +212,6 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 	int saved = errno;
 	size_t size = stack_size_of(attr);
 	errno = saved;
-	if (hr_hand_used)
-		hr_track_threads();
 	int result = hr_next.pthread_create(thread, attr, run, arg);
 	/* On glibc a pthread_t is the thread pointer. The new thread may have freed the memory it was stored in. */
 	if (result == 0 && sys_readable((uintptr_t)thread))

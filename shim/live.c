@@ -20,10 +20,19 @@
  * A new page begins with half the slots of the page below it, or one. A leaf stays with its page for good:
  * heaps reuse their addresses.
  *
- * Pages belong to one of 64 regions, each with a lock, and with leaves of its own: it cuts them from chunks, so that
- * threads which use different heaps share no cache line; those exchanged wait in a list of their size. Chunks come
- * from pools, one after the other. A leaf is as large for ever as it was made, so a pool can be walked from outside.
- * Pools and directories have one lock, taken inside of a region's. With one thread, there is one region and no lock.
+ * Pages belong to a region, which has leaves of its own: it cuts them from chunks, so that threads which use different
+ * heaps share no cache line; those exchanged wait in a list of their size. Chunks come from pools, one after the
+ * other. A leaf is as large for ever as it was made, so a pool can be walked from outside.
+ *
+ *   with one thread     one region, and no lock
+ *   an owned area       32 MiB that one thread alone has used so far: a region without a lock, the thread's own
+ *                       (hr_own_begin). When another thread comes by, its owner is stopped, and the area is common.
+ *   a common area       its pages belong to one of 64 regions, each with a lock
+ *
+ * Pools and directories have one lock, taken inside.
+ *
+ * The newest block of a thread is in its hand (live.h), its own as well. Who frees a block that is not in the table
+ * looks into the other hands, and into the table once more: on its way there, a block is never in neither.
  *
  * Age is in 4 s units since the process started. A label of three counts forks: an entry of another label
  * than the current one is inherited. They wrap after two forks in a line: then entries which would be taken
@@ -40,6 +49,9 @@
 #define FIRST_POOL (2ull << 20) /* of small pages; all others are of huge ones, where they are to be had */
 #define LABELS 3u
 #define REGIONS 64u
+#define AREA_SHIFT 25
+#define AREAS 128u
+#define COMMON ((struct thread *)1)
 #define CHUNK 1024u /* larger leaves come from the pool */
 
 struct directory {
@@ -57,24 +69,23 @@ struct leaf {
 #define WORD_BITS(w) ((uint32_t)((w) >> 48 & 15))
 #define WORD_WIDE(w) ((uint32_t)((w) >> 52 & 1))
 
-struct live_hand hr_hand;
-bool hr_hand_used = true;
 static struct directory *_Atomic *top;
 static struct hr_live_pool pools[HR_LIVE_POOLS];
 static uint64_t pool_ready; /* bytes of the newest pool that are populated */
 static uint32_t pool_count;
-static struct region {
+struct region {
 	lock_word lock;
 	uint64_t blocks;
 	uintptr_t chunk, chunk_end; /* what is left of its chunk: a gap, for who walks the pool */
 	struct leaf *unused[HR_LIVE_CLASS_MAX + 1]; /* by class, linked by their first slot */
-} __attribute__((aligned(128))) regions[REGIONS]; /* cache lines of their own, neighbours are fetched in pairs */
+} __attribute__((aligned(128))); /* cache lines of their own, neighbours are fetched in pairs */
+static struct region regions[REGIONS];
+static struct area {
+	struct region region;
+	struct thread *_Atomic owner; /* NULL: nobody has come by; COMMON: for good */
+} areas[AREAS];
 static lock_word pool_lock;
 static uint64_t generation, table_bytes;
-_Static_assert(sizeof(struct live_hand) == sizeof(struct hr_live_hand) &&
-	offsetof(struct live_hand, entry.site) == offsetof(struct hr_live_hand, site) &&
-	offsetof(struct live_hand, entry.size) == offsetof(struct hr_live_hand, size) &&
-	offsetof(struct live_hand, entry.age) == offsetof(struct hr_live_hand, age), "as it is published");
 _Static_assert(SITES_MAX <= 1u << HR_LIVE_SITE_BITS, "a site fits its field");
 
 static inline uint64_t label_of(uint64_t of_generation)
@@ -84,20 +95,63 @@ static inline uint64_t label_of(uint64_t of_generation)
 
 /* ---- locks -------------------------------------------------------------------------------------- */
 
-/* With one thread there is nobody to keep out: a locked instruction costs more than the rest of a look-up. */
-static inline struct region *enter(struct thread *t, uintptr_t address)
+static inline struct area *area_of(uintptr_t address)
 {
-	if (likely(__libc_single_threaded))
-		return &regions[0];
+	return &areas[address >> AREA_SHIFT & (AREAS - 1)];
+}
+
+/* Between hr_own_begin and hr_own_end. NULL: the area is another thread's, or nobody's: call claim outside, and again. */
+static inline struct region *try_region(struct thread *t, uintptr_t address)
+{
+	struct area *area = area_of(address);
+	const struct thread *owner = atomic_load_explicit(&area->owner, memory_order_acquire);
+	if (likely(owner == t))
+		return &area->region;
+	if (owner != COMMON)
+		return NULL;
 	struct region *region = &regions[(address >> 16 ^ address >> 22) % REGIONS];
 	hr_lock(t, &region->lock);
 	return region;
 }
 
+static inline void let_go(struct thread *t, struct region *region)
+{
+	if (region >= regions && region < regions + REGIONS)
+		hr_unlock(t, &region->lock);
+}
+
+static cold void claim(struct thread *t, uintptr_t address)
+{
+	struct area *area = area_of(address);
+	struct thread *owner = NULL;
+	if (atomic_compare_exchange_strong(&area->owner, &owner, t) || owner == COMMON)
+		return;
+	hr_stop(t, owner);
+	atomic_store_explicit(&area->owner, COMMON, memory_order_release);
+	hr_resume(t, owner);
+}
+
+/* The region of an address, for this thread alone until leave. With one thread there is nobody to keep out. */
+static inline struct region *enter(struct thread *t, uintptr_t address)
+{
+	if (likely(__libc_single_threaded))
+		return &regions[0];
+	for (;;) {
+		hr_own_begin(t);
+		struct region *region = try_region(t, address);
+		if (likely(region != NULL))
+			return region;
+		hr_own_end(t);
+		claim(t, address);
+	}
+}
+
 static inline void leave(struct thread *t, struct region *region)
 {
-	if (unlikely(!__libc_single_threaded))
-		hr_unlock(t, &region->lock);
+	if (likely(__libc_single_threaded))
+		return;
+	let_go(t, region);
+	hr_own_end(t);
 }
 
 static lock_word *enter_pool(struct thread *t)
@@ -324,24 +378,17 @@ static inline uint64_t pack(uintptr_t address, const struct live_entry *e)
 	return HR_LIVE_ENTRY(address, size, e->site, e->age, born);
 }
 
-bool hr_live_place(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)
+/* With the region. */
+static inline bool place(struct thread *t, struct region *region, uintptr_t address, const struct live_entry *entry, struct live_entry *old)
 {
-	uintptr_t address = (uintptr_t)block;
-	if (unlikely(address >> 47 || address & 7 || top == NULL)) {
-		hr_lost(HR_LOST_TOO_LARGE);
-		return false;
-	}
 	uint64_t *slot = NULL, word = 0;
-	struct region *region = enter(t, address);
 	struct directory *d = directory_of(address);
 	if (likely(d != NULL) && likely((word = d->word[index_of(address)]) != 0))
 		slot = slot_in(word, address);
 	if (unlikely(slot == NULL || *slot != 0 || (entry->size >= HR_LIVE_SIZE_WIDE && !WORD_WIDE(word)))) {
 		slot = make_slot(t, region, address, entry->size);
-		if (slot == NULL) {
-			leave(t, region);
+		if (slot == NULL)
 			return false;
-		}
 		word = directory_of(address)->word[index_of(address)];
 	}
 	bool there = *slot != 0;
@@ -352,6 +399,23 @@ bool hr_live_place(struct thread *t, const void *block, const struct live_entry 
 	if (unlikely(WORD_WIDE(word)))
 		slot[1] = entry->size;
 	*slot = pack(address, entry);
+	return there;
+}
+
+static inline bool can_have(uintptr_t address)
+{
+	return likely(address >> 47 == 0 && (address & 7) == 0 && top != NULL);
+}
+
+bool hr_live_place(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)
+{
+	uintptr_t address = (uintptr_t)block;
+	if (!can_have(address)) {
+		hr_lost(HR_LOST_TOO_LARGE);
+		return false;
+	}
+	struct region *region = enter(t, address);
+	bool there = place(t, region, address, entry, old);
 	leave(t, region);
 	return there;
 }
@@ -360,7 +424,7 @@ bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entr
 {
 	uintptr_t address = (uintptr_t)block;
 	bool found = false;
-	if (unlikely(address >> 47 || address & 7 || top == NULL))
+	if (!can_have(address))
 		return false;
 	struct region *region = enter(t, address);
 	const struct directory *d = directory_of(address);
@@ -376,6 +440,71 @@ bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entr
 	}
 	leave(t, region);
 	return found;
+}
+
+/* ---- the hand, with several threads -------------------------------------------------------------- */
+
+const void *hr_live_put_shared(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)
+{
+	if (t->hand_taken >= HAND_TAKEN_MAX)
+		return hr_live_place(t, block, entry, old) ? block : NULL;
+	for (;;) {
+		hr_own_begin(t);
+		const void *before = t->hand.block;
+		bool again = before == block;
+		if (again) {
+			*old = t->hand.entry;
+		} else if (before && can_have((uintptr_t)before)) {
+			struct region *region = try_region(t, (uintptr_t)before);
+			if (unlikely(region == NULL)) {
+				hr_own_end(t);
+				claim(t, (uintptr_t)before);
+				continue;
+			}
+			again = place(t, region, (uintptr_t)before, &t->hand.entry, old);
+			let_go(t, region);
+		}
+		hr_live_copy(&t->hand.entry, entry);
+		__atomic_store_n(&t->hand.block, block, __ATOMIC_RELEASE); /* whoever sees it there no more finds the other in the table */
+		hr_own_end(t);
+		return again ? before : NULL;
+	}
+}
+
+static bool take_in_hand(struct thread *whose, const void *block, struct live_entry *entry)
+{
+	if (whose->hand.block != block)
+		return false;
+	hr_live_copy(entry, &whose->hand.entry);
+	__atomic_store_n(&whose->hand.block, NULL, __ATOMIC_RELEASE);
+	return true;
+}
+
+static cold bool take_from_another(struct thread *t, const void *block, struct live_entry *entry)
+{
+	bool taken = false;
+	for (uint32_t i = 0; i < hr_threads_used() && !taken; i++) {
+		struct thread *other = hr_thread_at(i);
+		if (other == t || __atomic_load_n(&other->hand.block, __ATOMIC_ACQUIRE) != block)
+			continue;
+		hr_stop(t, other);
+		taken = take_in_hand(other, block, entry);
+		other->hand_taken += taken;
+		hr_resume(t, other);
+	}
+	return taken || hr_live_remove(t, block, entry);
+}
+
+bool hr_live_take_shared(struct thread *t, const void *block, struct live_entry *entry)
+{
+	if (t->hand.block == block) {
+		hr_own_begin(t);
+		bool taken = take_in_hand(t, block, entry);
+		hr_own_end(t);
+		if (likely(taken))
+			return true;
+	}
+	return likely(hr_live_remove(t, block, entry)) || take_from_another(t, block, entry);
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------- */
@@ -435,6 +564,8 @@ static void label_anew(void *arg, uintptr_t page, uint64_t *slot, bool wide)
 
 void hr_live_new_generation(void)
 {
+	for (uint32_t i = 0; i < AREAS; i++)
+		atomic_store(&areas[i].owner, NULL); /* those threads are gone */
 	generation++;
 	if (generation >= LABELS)
 		for (uint32_t p = 0; p < pool_count; p++)
@@ -447,14 +578,16 @@ void hr_live_geometry(struct hr_live_geometry *g)
 		.pools = (uintptr_t)pools, .pool_count = __atomic_load_n(&pool_count, __ATOMIC_RELAXED),
 		.label = label_of(generation), .bytes_of_table = __atomic_load_n(&table_bytes, __ATOMIC_RELAXED),
 	};
-	g->hand = (uintptr_t)&hr_hand;
-	g->blocks = hr_hand.block != NULL;
+	hr_threads_geometry(g);
 	for (uint32_t i = 0; i < REGIONS; i++)
 		g->blocks += __atomic_load_n(&regions[i].blocks, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < AREAS; i++)
+		g->blocks += __atomic_load_n(&areas[i].region.blocks, __ATOMIC_RELAXED);
 }
 
 void hr_live_start(void)
 {
+	sys_barrier_register();
 	top = hr_memory_reserve(TOP_ENTRIES * sizeof *top);
 	hr_memory_touched(2 * SYS_PAGE);
 	hr_live_geometry(&hr_header->live);

@@ -9,63 +9,61 @@
 
 /* ---- live.c: address -> {site, size, age} ----------------------------------------------------- */
 
-struct live_entry {
-	uint32_t site;
-	uint64_t size, age;
-	bool inherited;
-};
 void hr_live_start(void);
 void hr_live_prefetch(const void *block); /* begins to fetch the block's slot into the cache */
 /* Places a block in the table. True: there was another under this address (its free was not seen), now in *old. */
 bool hr_live_place(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old);
 bool hr_live_remove(struct thread *t, const void *block, struct live_entry *entry);
 /*
- * While there is one thread, the newest block is kept in hand: one that is freed at once never sees the table, any
- * other is placed when the next one comes, its slot in the cache by then. NULL: no block.
+ * A thread's newest block is kept in its hand: one that is freed at once never sees the table, any other is placed when
+ * the next one comes, its slot in the cache by then. A thread whose blocks are freed by others has none.
  */
-struct live_hand {
-	const void *block;
-	struct live_entry entry;
-};
-extern struct live_hand hr_hand;
-extern bool hr_hand_used; /* false for good from the second thread on */
-static inline bool hr_alone(void)
+#define HAND_TAKEN_MAX 4u
+/* Field by field: what was just stored so would have to be waited for by a copy of all in one. */
+static inline void hr_live_copy(struct live_entry *to, const struct live_entry *from)
 {
-	if (likely(__libc_single_threaded))
-		return likely(hr_hand_used);
-	if (unlikely(__atomic_load_n(&hr_hand_used, __ATOMIC_ACQUIRE)))
-		hr_track_threads(); /* made by libc itself, past our pthread_create */
-	return false;
+	to->site = from->site;
+	to->size = from->size;
+	to->age = from->age;
+	to->inherited = from->inherited;
 }
+const void *hr_live_put_shared(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old);
+bool hr_live_take_shared(struct thread *t, const void *block, struct live_entry *entry);
+
 /* Begins to fetch what the put of this block is going to write. */
-static inline void hr_live_coming(const void *block)
+static inline void hr_live_coming(const struct thread *t, const void *block)
 {
-	const void *placed = hr_alone() ? hr_hand.block : block;
+	const void *placed = likely(t->hand_taken < HAND_TAKEN_MAX) ? t->hand.block : block;
 	if (placed)
 		hr_live_prefetch(placed);
 }
+
 /* Puts a block in. What it returns lay, by *old, under an address that was given out again; NULL: nothing. */
 static inline const void *hr_live_put(struct thread *t, const void *block, const struct live_entry *entry, struct live_entry *old)
 {
-	if (unlikely(!hr_alone()))
-		return hr_live_place(t, block, entry, old) ? block : NULL;
-	const void *before = hr_hand.block;
+	if (unlikely(!__libc_single_threaded))
+		return hr_live_put_shared(t, block, entry, old);
+	const void *before = t->hand.block;
 	bool again = false;
 	if (before == block)
-		again = true, *old = hr_hand.entry;
+		again = true, *old = t->hand.entry;
 	else if (before)
-		again = hr_live_place(t, before, &hr_hand.entry, old);
-	hr_hand.entry = *entry;
-	hr_hand.block = block;
+		again = hr_live_place(t, before, &t->hand.entry, old);
+	hr_live_copy(&t->hand.entry, entry);
+	t->hand.block = block;
 	return again ? before : NULL;
 }
+
 static inline bool hr_live_take(struct thread *t, const void *block, struct live_entry *entry)
 {
-	if (!hr_alone() || block != hr_hand.block)
-		return hr_live_remove(t, block, entry);
-	*entry = hr_hand.entry;
-	hr_hand.block = NULL;
-	return true;
+	if (unlikely(!__libc_single_threaded))
+		return hr_live_take_shared(t, block, entry);
+	if (block == t->hand.block) {
+		hr_live_copy(entry, &t->hand.entry);
+		t->hand.block = NULL;
+		return true;
+	}
+	return hr_live_remove(t, block, entry);
 }
 void hr_live_lock_all(struct thread *t);   /* around fork */
 void hr_live_unlock_all(struct thread *t);

@@ -162,8 +162,8 @@ static cold struct estimate put(struct thread *t, struct vm *vm, const void *blo
 {
 	uint32_t site = hr_site(t, node, vm->domain);
 	uint32_t count = hr_sample_count(hr_config.lua_sample_bytes, bytes, &vm->random);
-	struct lua_block b = {.address = (uintptr_t)block, .bytes = bytes, .site = site, .count = count};
-	if (site == 0 || !hr_lua_blocks_put(&vm->blocks, b))
+	struct lua_block b = {.bytes = bytes, .site = site, .count = count};
+	if (site == 0 || !hr_lua_blocks_put(&vm->blocks, block, b))
 		return (struct estimate){.real = bytes};
 	struct estimate came = hr_sample_estimate(hr_config.lua_sample_bytes, bytes);
 	came.site = site;
@@ -177,7 +177,7 @@ static inline void freed(struct thread *t, struct vm *vm, const void *block, siz
 	struct estimate went;
 	vm->live -= bytes;
 	vm->live_count--;
-	if (unlikely(hr_lua_blocks_may_have(&vm->blocks, block)) && take(vm, block, bytes, &went))
+	if (unlikely(hr_lua_blocks_have(&vm->blocks, block)) && take(vm, block, bytes, &went))
 		hr_site_estimated(t, vm->site, &went, NULL);
 	else
 		hr_site_freed(t, vm->site, bytes, false, false);
@@ -201,7 +201,7 @@ static void moved(struct thread *t, struct vm *vm, const void *old, size_t osize
 {
 	struct estimate went = {.real = osize}, came = {.real = nsize};
 	count_up(vm, osize, nsize);
-	bool was_sampled = hr_lua_blocks_may_have(&vm->blocks, old) && take(vm, old, osize, &went);
+	bool was_sampled = hr_lua_blocks_have(&vm->blocks, old) && take(vm, old, osize, &went);
 	if (node)
 		came = put(t, vm, new, nsize, node);
 	if (unlikely(was_sampled || node))

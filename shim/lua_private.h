@@ -103,23 +103,30 @@ int hr_lua_line(uintptr_t proto, uintptr_t pc); /* 0: not known */
 /* ---- lua_blocks.c ----------------------------------------------------------------------------- */
 
 struct lua_block {
-	uintptr_t address; /* 0: empty */
 	uint64_t bytes;    /* real size; 0: not sampled, here as code alone */
 	uint32_t site;
 	uint32_t count : 30, inherited : 1;
 	uint32_t code : 1; /* the cache of nodes knows it */
 };
 struct lua_blocks {
-	struct lua_block *slots;
+	uintptr_t *addresses; /* 0: empty */
+	struct lua_block *blocks;
 	uint32_t capacity, used; /* capacity: 0 or a power of two, 2^(32 - shift) */
 	uint32_t shift;
 };
-bool hr_lua_blocks_put(struct lua_blocks *blocks, struct lua_block block); /* false: no room */
-bool hr_lua_blocks_take(struct lua_blocks *blocks, const void *address, struct lua_block *block);
-/* Quick: false is certain. */
-static inline bool hr_lua_blocks_may_have(const struct lua_blocks *b, const void *address)
+bool hr_lua_blocks_put(struct lua_blocks *b, const void *address, struct lua_block block); /* false: no room */
+bool hr_lua_blocks_take(struct lua_blocks *b, const void *address, struct lua_block *block);
+/* The slot of the address, or the empty one where it belongs. Not without capacity. */
+static inline uint32_t hr_lua_blocks_find(const struct lua_blocks *b, uintptr_t address)
 {
-	return b->used && b->slots[(uint32_t)((uintptr_t)address >> 3) * 0x9e3779b1u >> b->shift].address != 0;
+	uint32_t i = (uint32_t)(address >> 3) * 0x9e3779b1u >> b->shift;
+	while (b->addresses[i] && b->addresses[i] != address)
+		i = (i + 1) & (b->capacity - 1);
+	return i;
+}
+static inline bool hr_lua_blocks_have(const struct lua_blocks *b, const void *address)
+{
+	return b->used && b->addresses[hr_lua_blocks_find(b, (uintptr_t)address)] != 0;
 }
 void hr_lua_blocks_watch(struct lua_blocks *blocks, uintptr_t address); /* it is code */
 void hr_lua_blocks_each(struct lua_blocks *blocks, void (*visit)(void *arg, struct lua_block *block), void *arg);

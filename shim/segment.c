@@ -254,7 +254,7 @@ static char *map_file(const char *path, uint64_t size, const char **reason)
 	return p;
 }
 
-int hr_segment_create(const char **reason, bool reap)
+int hr_segment_create(const char **reason, bool first)
 {
 	char path[sizeof hr_config.dir + 64];
 	struct hr_header *from = &hr_identity;
@@ -265,16 +265,15 @@ int hr_segment_create(const char **reason, bool reap)
 		*reason = ": a segment is larger than the limit on file sizes (RLIMIT_FSIZE)";
 		return -1;
 	}
-	if (reap && (*reason = check_dir(hr_config.dir)) != NULL)
+	if (first && (*reason = check_dir(hr_config.dir)) != NULL)
 		return -1;
-	if (reap && from->created_realtime_ns / 1000 % 16 == 0)
-		hr_segment_reap(pid_namespace());
+	from->pid_namespace = pid_namespace(); /* asked each time: after unshare() a child has another than its parent */
+	if (first && from->created_realtime_ns / 1000 % REAP_ONE_IN == 0)
+		hr_segment_reap();
 	make_path(path, from->pid, from->created_realtime_ns);
 	char *p = map_file(path, size, reason);
 	if (p == NULL)
 		return -1;
-	if (from->pid_namespace == 0)
-		from->pid_namespace = pid_namespace();
 	from->file_size = size;
 	from->header_size = HR_HEADER_SIZE;
 	from->version = HR_VERSION;
@@ -292,6 +291,19 @@ int hr_segment_create(const char **reason, bool reap)
 	/* release: a reader that sees the magic sees the header */
 	__atomic_store_n(&hr_header->magic, HR_MAGIC, __ATOMIC_RELEASE);
 	return 0;
+}
+
+static uint32_t forks; /* a child goes on counting where its parent was: each may have one child */
+
+void hr_segment_before_fork(void)
+{
+	forks++;
+}
+
+void hr_segment_forked(void)
+{
+	if (forks % REAP_ONE_IN == 0)
+		hr_segment_reap();
 }
 
 void hr_segment_let_go(void)

@@ -5,7 +5,9 @@
 
 #include <stdint.h>
 
-/* Removes the files of ended processes of this pid namespace, but for the newest 64. In the constructor. */
-void hr_segment_reap(uint64_t pid_namespace);
+#define REAP_ONE_IN 16u /* creations of a segment */
+
+/* Removes the files of ended processes of this pid namespace, but for the newest 64. */
+void hr_segment_reap(void);
 
 #endif

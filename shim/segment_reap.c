@@ -13,6 +13,7 @@
 
 #define KEEP 64u
 #define DEAD_MAX 4096u
+#define BUFFER 8192u /* not on the stack: it may be a small one that forks */
 
 struct dirent64 {
 	uint64_t ino, offset;
@@ -40,7 +41,7 @@ static bool parse(const char *name, struct dead *file)
 	return strcmp(name, "seg") == 0;
 }
 
-static bool of_namespace(int dir, const char *name, uint64_t pid_namespace)
+static bool of_our_namespace(int dir, const char *name)
 {
 	struct hr_header h;
 	long fd = arch_syscall6(SYS_openat, dir, (long)name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0, 0, 0);
@@ -48,7 +49,7 @@ static bool of_namespace(int dir, const char *name, uint64_t pid_namespace)
 		return false;
 	long n = sys_read((int)fd, &h, sizeof h);
 	sys_close((int)fd);
-	return n == (long)sizeof h && h.magic == HR_MAGIC && h.pid_namespace == pid_namespace;
+	return n == (long)sizeof h && h.magic == HR_MAGIC && h.pid_namespace == hr_identity.pid_namespace;
 }
 
 static void remove_one(int dir, const struct dead *file)
@@ -69,30 +70,31 @@ static void remove_one(int dir, const struct dead *file)
 	arch_syscall6(SYS_unlinkat, dir, (long)name, 0, 0, 0, 0);
 }
 
-static size_t collect(int dir, struct dead *dead, uint64_t pid_namespace)
+static size_t collect(int dir, struct dead *dead, char *buffer)
 {
-	char buffer[8192] __attribute__((aligned(8)));
 	size_t count = 0;
 	long n;
-	while ((n = arch_syscall6(SYS_getdents64, dir, (long)buffer, sizeof buffer, 0, 0, 0)) > 0)
+	while ((n = arch_syscall6(SYS_getdents64, dir, (long)buffer, BUFFER, 0, 0, 0)) > 0)
 		for (long at = 0; at < n;) {
 			struct dirent64 *entry = (struct dirent64 *)(buffer + at);
 			at += entry->length;
 			struct dead file;
 			if (count < DEAD_MAX && parse(entry->name, &file) &&
 			    arch_syscall6(SYS_kill, (long)file.pid, 0, 0, 0, 0, 0) == -ESRCH &&
-			    of_namespace(dir, entry->name, pid_namespace))
+			    of_our_namespace(dir, entry->name))
 				dead[count++] = file;
 		}
 	return count;
 }
 
-void hr_segment_reap(uint64_t pid_namespace)
+void hr_segment_reap(void)
 {
+	if (hr_identity.pid_namespace == 0) /* without /proc nobody's life can be told from its pid */
+		return;
 	long dir = sys_open(hr_config.dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-	struct dead *dead = sys_alloc(DEAD_MAX * sizeof *dead);
+	struct dead *dead = sys_alloc(DEAD_MAX * sizeof *dead + BUFFER);
 	if (!sys_failed(dir) && dead) {
-		size_t count = collect((int)dir, dead, pid_namespace);
+		size_t count = collect((int)dir, dead, (char *)(dead + DEAD_MAX));
 		while (count > KEEP) { /* drop the oldest */
 			size_t oldest = 0;
 			for (size_t i = 1; i < count; i++)
@@ -103,7 +105,7 @@ void hr_segment_reap(uint64_t pid_namespace)
 		}
 	}
 	if (dead)
-		sys_free(dead, DEAD_MAX * sizeof *dead);
+		sys_free(dead, DEAD_MAX * sizeof *dead + BUFFER);
 	if (!sys_failed(dir))
 		sys_close((int)dir);
 }

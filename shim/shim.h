@@ -74,6 +74,7 @@ struct config {
 	char dir[3072];   /* absolute; where segments go */
 	bool dir_default; /* /dev/shm/heapray.<uid>, made by us */
 	uint64_t sample_bytes, lua_sample_bytes, publish_ns;
+	uint64_t allocator_ns; /* how long the allocator may take to tell its figures */
 	bool off, check_unwind, hide_cmdline;
 	uint64_t root_pid; /* HEAPRAY_FOLLOW_EXEC=0: recording only in this pid; 0 = everywhere */
 	bool follow_exec;
@@ -176,6 +177,17 @@ struct thread {
 	const void *last_block;          /* the thread's newest block: for `temporary` */
 	const void *deleting;            /* block whose operator delete is under way, booked already */
 	lock_word *held;
+	uint32_t owning;                 /* between hr_own_begin and hr_own_end; written by the thread alone */
+	uint32_t stopped;                /* it waits before the next hr_own_begin is over; written by who stops it */
+	struct live_hand {               /* live.h: its newest block, not yet in the table; NULL: none */
+		const void *block;
+		struct live_entry {
+			uint32_t site;
+			uint64_t size, age;
+			bool inherited;
+		} entry;
+	} hand;
+	uint32_t hand_taken;             /* times another thread freed what was in hand; from HAND_TAKEN_MAX on there is no hand */
 	uint64_t random;
 	int64_t sample_left;             /* bytes until the next sampled stack */
 	struct vm *vm;                   /* LuaJIT VM whose allocator, or creation, runs in this thread */
@@ -203,6 +215,31 @@ cold bool hr_guard_is_stale(uintptr_t stack_pointer);
 /* pthread_create tells how large the stack of a thread pointer is. */
 void hr_thread_stack_size(uintptr_t pointer, size_t size);
 void hr_thread_forked(void); /* in the child: the other threads are gone */
+uint32_t hr_threads_used(void);
+void hr_threads_geometry(struct hr_live_geometry *geometry); /* where their hands are */
+struct thread *hr_thread_at(uint32_t i); /* i < hr_threads_used(): the block of a thread that lives, or of one that is gone */
+/*
+ * Stops `other`, NULL: all but the caller: waits until it is outside of what is its own, where it stays until hr_resume.
+ * One thread at a time can stop others. Nothing of ours may be held, and nothing of the caller's own be under way.
+ */
+void hr_stop(struct thread *t, struct thread *other);
+void hr_resume(struct thread *t, struct thread *other);
+cold void hr_own_wait(struct thread *t);
+/*
+ * What is a thread's own it uses between these two. Others hardly ever touch it, so it costs two stores, and no locked
+ * instruction: who must touch it stops the thread, which has the barrier for both (hr_stop).
+ */
+static inline void hr_own_begin(struct thread *t)
+{
+	__atomic_store_n(&t->owning, 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* and no more: hr_stop sends a barrier to every processor */
+	if (unlikely(__atomic_load_n(&t->stopped, __ATOMIC_ACQUIRE)))
+		hr_own_wait(t);
+}
+static inline void hr_own_end(struct thread *t)
+{
+	__atomic_store_n(&t->owning, 0, __ATOMIC_RELEASE);
+}
 void hr_thread_publish(struct thread *t);
 void hr_thread_stack_check(struct thread *t); /* a stack not known when the thread began: ask again */
 int64_t hr_thread_take_slack(void); /* sum of all threads' slack, which becomes 0 */
@@ -225,9 +262,7 @@ struct taken {
 static inline struct thread *hr_enter(const void *frame);
 static inline void hr_leave(void);
 
-void hr_track_hand(struct thread *t); /* places the block that is in hand: before a fork, or a walk of the table */
-void hr_track_threads(void); /* there is a second thread, or about to be: what is in hand is placed, and nothing is kept there again */
-void hr_track_forked(void);  /* in the child */
+void hr_track_hands(struct thread *t); /* in a forked child: places what is in the threads' hands */
 void hr_track_alloc(struct thread *t, const uintptr_t *frame, const void *block, size_t size);
 void hr_track_free(struct thread *t, const void *block);
 void hr_track_take(struct thread *t, const void *block, struct taken *old);
@@ -352,7 +387,9 @@ void hr_heaps_rebuild(void); /* in a forked child */
 
 extern struct hr_header *hr_header; /* never NULL: a private one when nothing can be published */
 /* Makes the file of this process. 0, or -1 with a reason for people. */
-int hr_segment_create(const char **reason, bool reap);
+int hr_segment_create(const char **reason, bool first); /* first: not a forked child's */
+void hr_segment_before_fork(void);
+void hr_segment_forked(void); /* in the parent: once in so many forks it removes segments of ended processes */
 void hr_segment_let_go(void); /* a child that could make none of its own must not write in its parent's */
 extern struct hr_header hr_identity; /* what each segment of this process and its children begins with */
 bool hr_segment_published(void);

@@ -199,7 +199,8 @@ static void before_fork(void)
 	if (state != ON)
 		return;
 	hr_publish_generation();
-	hr_track_hand(hr_self);
+	hr_segment_before_fork();
+	hr_stop(hr_self, NULL);
 	hr_live_lock_all(NULL); /* in this order: the live table books its memory under its locks */
 	hr_maps_lock();
 }
@@ -210,6 +211,8 @@ static void after_fork_parent(void)
 		return;
 	hr_live_unlock_all(NULL);
 	hr_maps_unlock();
+	hr_resume(hr_self, NULL);
+	hr_segment_forked();
 }
 
 /* The child's segment, empty: its rows come with its first event. */
@@ -224,7 +227,6 @@ static void make_child_segment(void)
 	hr_identity.role = parent->role;
 	pid = (uint64_t)sys_getpid();
 	hr_thread_forked();
-	hr_track_forked();
 	hr_truth_forked();
 	hr_unwind_checked = hr_unwind_checked && hr_truth_available();
 	if (hr_segment_create(&reason, false) != 0) {
@@ -273,7 +275,7 @@ static bool rebuild(void)
 	if (!hr_sites_rebuild_begin())
 		return false;
 	hr_header->inherited_bytes = 0;
-	hr_track_hand(hr_self); /* forked by a bare system call */
+	hr_track_hands(hr_self); /* before they are of another generation */
 	hr_live_new_generation();
 	hr_live_each(visit_live, NULL);
 	hr_sites_rebuild_rows();

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -104,6 +105,25 @@ static inline int sys_gettid(void)
 static inline void sys_yield(void)
 {
 	arch_syscall6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+/*
+ * Each running thread of this process passes a full barrier. False: the kernel will not; after a wait this long, what a
+ * thread stored before is seen all the same: a store does not stay in a processor's buffer for a thousandth of it.
+ */
+static inline bool sys_barrier_everywhere(void)
+{
+	if (arch_syscall6(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) == 0)
+		return true;
+	struct timespec wait = {.tv_nsec = 2000000};
+	arch_syscall6(SYS_nanosleep, (long)&wait, 0, 0, 0, 0, 0);
+	return false;
+}
+
+/* Once, while there is one thread: cheap then. A forked child has it, too. */
+static inline void sys_barrier_register(void)
+{
+	arch_syscall6(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
 }
 
 /* Does the thread exist? */

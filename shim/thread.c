@@ -11,7 +11,14 @@
  * The guard is a TLS word: the frame address of the hook that is running, 0 when none is. A siglongjmp
  * out of a hook would leave it up for ever; it is stale when the stack has since been unwound past it.
  * That can only be told on one and the same stack, so on any other the guard counts as up.
+ *
+ * Some things are a thread's own and still touched by others now and then (live.h). A lock would be paid for by the
+ * owner each time. Instead the owner says `owning` and looks at `stopped`, plain words; the other one says `stopped`,
+ * has the kernel send a barrier to every processor (membarrier), and waits until `owning` is gone: either it sees that
+ * word, or the owner sees its.
  */
+#include <stddef.h>
+
 #include "shim.h"
 
 #define BLOCKS_MAX 65536u
@@ -21,12 +28,17 @@ __thread struct thread *hr_self;
 
 static struct thread *_Atomic *blocks; /* BLOCKS_MAX pointers */
 static _Atomic uint32_t blocks_used;
-static lock_word attach_lock;
+static lock_word attach_lock, stop_lock;
 
 /* Sizes of stacks that pthread_create was asked for, by thread pointer; a small cache is enough, since a
  * thread looks its own up until it finds it. */
 #define STACK_SIZES 1024u
 static struct { _Atomic uintptr_t pointer; _Atomic size_t size; } stack_sizes[STACK_SIZES];
+
+_Static_assert(sizeof(struct live_hand) == sizeof(struct hr_live_hand) &&
+	offsetof(struct live_hand, entry.site) == offsetof(struct hr_live_hand, site) &&
+	offsetof(struct live_hand, entry.size) == offsetof(struct hr_live_hand, size) &&
+	offsetof(struct live_hand, entry.age) == offsetof(struct hr_live_hand, age), "as it is published");
 
 extern void *__libc_stack_end; /* of the loader: where the program's first stack ends */
 static int main_tid;
@@ -145,6 +157,7 @@ struct thread *hr_thread_attach(void)
 	find_stack(t);
 	hr_self = t;
 	hr_thread_publish(t);
+	hr_header->live.thread_count = hr_threads_used();
 	return t;
 }
 
@@ -166,6 +179,9 @@ bool hr_guard_is_stale(uintptr_t sp)
 			hr_unlock(t, held);
 		t->held = NULL;
 	}
+	hr_own_end(t);
+	if (atomic_load(&stop_lock) == (uint32_t)t->tid)
+		hr_resume(t, NULL);
 	t->depth = 0;
 	t->vm = NULL;
 	hr_guard = 0;
@@ -178,9 +194,72 @@ void hr_thread_stack_check(struct thread *t)
 		find_stack(t);
 }
 
+/* ---- what is a thread's own ------------------------------------------------------------------- */
+
+uint32_t hr_threads_used(void)
+{
+	return atomic_load(&blocks_used);
+}
+
+struct thread *hr_thread_at(uint32_t i)
+{
+	return blocks[i];
+}
+
+void hr_threads_geometry(struct hr_live_geometry *g)
+{
+	g->threads = (uintptr_t)blocks;
+	g->thread_count = hr_threads_used();
+	g->hand_offset = offsetof(struct thread, hand);
+	for (uint32_t i = 0; i < g->thread_count; i++)
+		g->blocks += __atomic_load_n(&blocks[i]->hand.block, __ATOMIC_RELAXED) != NULL;
+}
+
+void hr_own_wait(struct thread *t)
+{
+	do {
+		hr_own_end(t);
+		while (__atomic_load_n(&t->stopped, __ATOMIC_ACQUIRE))
+			sys_yield();
+		__atomic_store_n(&t->owning, 1, __ATOMIC_RELAXED);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	} while (__atomic_load_n(&t->stopped, __ATOMIC_ACQUIRE));
+}
+
+static void say_stopped(const struct thread *t, const struct thread *other, uint32_t stopped)
+{
+	uint32_t used = atomic_load(&blocks_used);
+	for (uint32_t i = 0; i < used; i++)
+		if (blocks[i] != t && (other == NULL || blocks[i] == other))
+			__atomic_store_n(&blocks[i]->stopped, stopped, __ATOMIC_RELEASE);
+}
+
+void hr_stop(struct thread *t, struct thread *other)
+{
+	hr_lock(t, &attach_lock); /* no thread gets a block, and begins to own things, meanwhile */
+	hr_lock(t, &stop_lock);
+	say_stopped(t, other, 1);
+	if (!__libc_single_threaded)
+		sys_barrier_everywhere();
+	uint32_t used = atomic_load(&blocks_used);
+	for (uint32_t i = 0; i < used; i++)
+		while (blocks[i] != t && (other == NULL || blocks[i] == other) && __atomic_load_n(&blocks[i]->owning, __ATOMIC_ACQUIRE))
+			sys_yield();
+}
+
+void hr_resume(struct thread *t, struct thread *other)
+{
+	say_stopped(t, other, 0);
+	hr_unlock(t, &stop_lock);
+	hr_unlock(t, &attach_lock);
+}
+
+/* ---- fork --------------------------------------------------------------------------------------- */
+
 void hr_thread_forked(void)
 {
 	atomic_store(&attach_lock, 0);
+	atomic_store(&stop_lock, 0);
 	struct thread *me = hr_self;
 	if (me == NULL || blocks == NULL)
 		return;
@@ -192,6 +271,7 @@ void hr_thread_forked(void)
 		struct thread *t = blocks[i];
 		t->slack = 0;
 		t->held = NULL;
+		t->owning = t->stopped = 0;
 		if (t != me)
 			t->pointer = 0;
 	}

@@ -49,36 +49,15 @@ static inline void put(struct thread *t, const void *block, const struct live_en
 		was_freed(t, again, &old);
 }
 
-void hr_track_hand(struct thread *t)
+void hr_track_hands(struct thread *t)
 {
 	struct live_entry old;
-	const void *block = hr_hand.block;
-	if (block == NULL)
-		return;
-	if (hr_live_place(t, block, &hr_hand.entry, &old))
-		was_freed(t, block, &old);
-	hr_hand.block = NULL;
-}
-
-static lock_word hand_lock;
-
-void hr_track_threads(void)
-{
-	uintptr_t before = hr_guard;
-	if (before == 0) /* what a signal handler allocates now is not for the hand */
-		hr_guard = (uintptr_t)__builtin_frame_address(0);
-	hr_lock(NULL, &hand_lock);
-	if (hr_hand_used) {
-		hr_track_hand(hr_self);
-		__atomic_store_n(&hr_hand_used, false, __ATOMIC_RELEASE); /* whoever sees it sees the table with the block in it */
+	for (uint32_t i = 0; i < hr_threads_used(); i++) {
+		struct live_hand *hand = &hr_thread_at(i)->hand;
+		if (hand->block && hr_live_place(t, hand->block, &hand->entry, &old))
+			was_freed(t, hand->block, &old);
+		hand->block = NULL;
 	}
-	hr_unlock(NULL, &hand_lock);
-	hr_guard = before;
-}
-
-void hr_track_forked(void)
-{
-	atomic_store(&hand_lock, 0);
 }
 
 /* The site of the calling stack, with the lines of Lua that led to it. */
@@ -92,7 +71,7 @@ static inline uint32_t site_of(struct thread *t, const uintptr_t *frame, size_t 
 
 static inline uint32_t put_new(struct thread *t, const uintptr_t *frame, const void *block, size_t size)
 {
-	hr_live_coming(block);
+	hr_live_coming(t, block);
 	uint32_t site = site_of(t, frame, size);
 	const struct live_entry entry = {.site = site, .size = size, .age = hr_age_now()};
 	put(t, block, &entry);

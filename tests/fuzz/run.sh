@@ -6,10 +6,12 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 seconds=${1:-60}
-flags="-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -std=gnu11 -D_GNU_SOURCE
+# Sums of what a file says may wrap: with -fwrapv that is no undefined behaviour, and not looked for.
+flags="-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -fwrapv -std=gnu11 -D_GNU_SOURCE
 	-DHEAPRAY_VERSION=\"fuzz\" -Iinclude"
 reporter=$(ls report/*.c | grep -v -e /main.c)
 libraries="-ldw -lelf -liberty -ljansson -lz -lncursesw -lmicrohttpd -lm"
+file="open close fstat read pread pwrite memfd_create" # tests/fuzz/memory_file.h
 status=0
 
 # objects: the reporter's, each made again when it is older than its source or any header.
@@ -24,13 +26,36 @@ objects() {
 	done
 }
 
+# wrapped FUNCTION...: the linker's options that turn calls of these to the target's own __wrap_FUNCTION.
+wrapped() { printf -- '-Wl,--wrap=%s ' "$@"; }
+
+# replaced PREFIX: what fuzz_command.c has its own of.
+replaced() { sed -n "s/.*\b$1\([a-zA-Z_]*\)(.*/\1/p" tests/fuzz/fuzz_command.c | sort -u; }
+
+# Copies of the objects, where calls of libc's X are calls of own_X; main is heapray_main.
+command_objects() {
+	local name names=
+	objects || return
+	for name in $(replaced own_); do
+		names="$names --redefine-sym $name=own_$name"
+	done
+	mkdir -p build/fuzz/command_objects
+	for name in build/fuzz/objects/*.o; do
+		objcopy $names "$name" "build/fuzz/command_objects/${name##*/}" || return
+	done
+	clang ${flags/fuzzer,/fuzzer-no-link,} -w -Ireport -Dmain=heapray_main -c -o build/fuzz/main.o report/main.c
+}
+
 build() {
+	local wrap= objects=objects
 	case $1 in
-	cfi) clang $flags -Ishim -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" shim/cfi.c ;;
-	*)
-		objects && clang $flags -w -Ireport -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" build/fuzz/objects/*.o $libraries
-		;;
+	cfi) clang $flags -Ishim -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" shim/cfi.c; return ;;
+	segment) wrap=$(wrapped $file) ;;
+	snapshot) wrap=$(wrapped $file gzip_unpack) ;;
+	live) wrap=$(wrapped peek_at peek_range callers_is_library callers_function) ;;
+	command) wrap="$(wrapped $file $(replaced __wrap_)) build/fuzz/main.o" objects=command_objects ;;
 	esac
+	$objects && clang $flags -w -Ireport -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" build/fuzz/$objects/*.o $wrap $libraries
 }
 
 for source in tests/fuzz/fuzz_*.c; do
@@ -40,7 +65,8 @@ for source in tests/fuzz/fuzz_*.c; do
 	build "$name" || { status=1; continue; }
 	corpus=
 	[ -d "tests/fuzz/${name}_corpus" ] && corpus=tests/fuzz/${name}_corpus
-	UBSAN_OPTIONS=print_stacktrace=1 "build/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+	ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=8:detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		"build/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -detect_leaks=0 \
 		-close_fd_mask=3 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" "build/fuzz/$name.found" $corpus >"build/fuzz/$name.log" 2>&1
 	result=$?
 	runs=$(sed -n 's/stat::number_of_executed_units: *//p' "build/fuzz/$name.log")

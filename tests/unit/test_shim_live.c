@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_shim_live.c - the live table against a plain array: what is put in comes out, once, and it costs what it says. */
 #include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,15 +73,90 @@ END_TEST
 START_TEST(the_newest_block_is_in_hand_until_the_next)
 {
 	const struct live_entry first = {.site = 1, .size = 10}, second = {.site = 2, .size = 20};
+	struct thread *t = hr_thread_attach();
 	struct live_entry e;
-	ck_assert_ptr_null(hr_live_put(NULL, at(0x100), &first, &e));
+	ck_assert_ptr_null(hr_live_put(t, at(0x100), &first, &e));
+	ck_assert(!hr_live_remove(t, at(0x100), &e));
 	ck_assert_uint_eq(geometry().blocks, 1);
-	ck_assert_ptr_null(hr_live_put(NULL, at(0x200), &second, &e));
-	ck_assert(hr_live_take(NULL, at(0x100), &e) && e.size == 10);
-	ck_assert_ptr_eq(hr_live_put(NULL, at(0x200), &first, &e), at(0x200)); /* given out again: its free was not seen */
+	ck_assert_ptr_null(hr_live_put(t, at(0x200), &second, &e));
+	ck_assert(hr_live_take(t, at(0x100), &e) && e.size == 10);
+	ck_assert_ptr_eq(hr_live_put(t, at(0x200), &first, &e), at(0x200)); /* given out again: its free was not seen */
 	ck_assert_uint_eq(e.size, 20);
-	ck_assert(hr_live_take(NULL, at(0x200), &e) && e.size == 10);
-	ck_assert(!hr_live_take(NULL, at(0x200), &e));
+	ck_assert(hr_live_take(t, at(0x200), &e) && e.size == 10);
+	ck_assert(!hr_live_take(t, at(0x200), &e));
+	ck_assert_uint_eq(geometry().blocks, 0);
+}
+END_TEST
+
+/*
+ * Threads put blocks in, take them out at once or hand them over, and take what others handed over: from the table, or
+ * out of the other's hand. An address goes with its block, so pages and areas are soon everybody's. What a block's
+ * entry has to be follows from its address.
+ */
+#define THREADS 4
+#define RING 64
+#define ADDRESSES 512
+static const void *_Atomic ring[RING];
+static _Atomic uint32_t wrong;
+
+struct worker {
+	unsigned seed;
+	uint32_t count; /* addresses it may use */
+	const void *addresses[THREADS * ADDRESSES];
+};
+
+static void take(struct thread *t, struct worker *w, const void *block)
+{
+	struct live_entry e = {.size = 0};
+	wrong += !hr_live_take(t, block, &e) || e.size != ((uintptr_t)block >> 4) % 100000 || e.site != 5;
+	w->addresses[w->count++] = block;
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct thread *t = hr_thread_attach();
+	for (int n = 0; n < 200000; n++) {
+		hr_own_begin(t);
+		t->hand_taken = 0; /* or it would soon have no hand */
+		hr_own_end(t);
+		if (w->count > 0) {
+			const void *block = w->addresses[--w->count];
+			const struct live_entry entry = {.site = 5, .size = ((uintptr_t)block >> 4) % 100000};
+			struct live_entry old;
+			wrong += hr_live_put(t, block, &entry, &old) != NULL;
+			if (rand_r(&w->seed) % 4 == 0) {
+				take(t, w, block);
+				continue;
+			}
+			block = atomic_exchange(&ring[rand_r(&w->seed) % RING], block);
+			if (block)
+				take(t, w, block);
+		}
+		const void *another = atomic_exchange(&ring[rand_r(&w->seed) % RING], NULL);
+		if (another)
+			take(t, w, another);
+	}
+	return t;
+}
+
+START_TEST(threads_take_what_others_put)
+{
+	static struct worker workers[THREADS + 1];
+	pthread_t ids[THREADS];
+	for (unsigned i = 0; i < THREADS; i++) {
+		workers[i].seed = i + 1;
+		for (uintptr_t j = 0; j < ADDRESSES; j++) /* of an area of its own, to begin with */
+			workers[i].addresses[workers[i].count++] = at(((uintptr_t)i << 26) + j * 80);
+		pthread_create(&ids[i], NULL, work, &workers[i]);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(ids[i], NULL);
+	struct thread *t = hr_thread_attach();
+	for (unsigned i = 0; i < RING; i++)
+		if (ring[i])
+			take(t, &workers[THREADS], ring[i]);
+	ck_assert_uint_eq(wrong, 0);
 	ck_assert_uint_eq(geometry().blocks, 0);
 }
 END_TEST
@@ -181,6 +258,7 @@ int main(void)
 	tcase_add_test(tests, bad_addresses);
 	tcase_add_test(tests, a_second_block_at_an_address_tells_of_the_first);
 	tcase_add_test(tests, the_newest_block_is_in_hand_until_the_next);
+	tcase_add_test(tests, threads_take_what_others_put);
 	tcase_add_loop_test(tests, any_order_of_events, 0, 3);
 	tcase_add_test(tests, blocks_from_before_a_fork_are_inherited);
 	tcase_add_test(tests, a_million_blocks_of_64_bytes_cost_24_bytes_each_at_most);
