@@ -27,35 +27,41 @@ objects() {
 }
 
 # wrapped FUNCTION...: the linker's options that turn calls of these to the target's own __wrap_FUNCTION.
-wrapped() { printf -- '-Wl,--wrap=%s ' "$@"; }
+wrapped() { [ $# -eq 0 ] || printf -- '-Wl,--wrap=%s ' "$@"; }
 
-# replaced PREFIX: what fuzz_command.c has its own of.
-replaced() { sed -n "s/.*\b$1\([a-zA-Z_]*\)(.*/\1/p" tests/fuzz/fuzz_command.c | sort -u; }
+# replaced NAME PREFIX: the functions that a target has its own of.
+replaced() { sed -n "s/.*\b$2\([a-zA-Z_]*\)(.*/\1/p" "tests/fuzz/fuzz_$1.c" | sort -u; }
 
-# Copies of the objects, where calls of libc's X are calls of own_X; main is heapray_main.
-command_objects() {
+# own NAME: copies of the objects in build/fuzz/NAME.objects, where calls of libc's X are calls of the target's own_X.
+own() {
 	local name names=
-	objects || return
-	for name in $(replaced own_); do
+	for name in $(replaced "$1" own_); do
 		names="$names --redefine-sym $name=own_$name"
 	done
-	mkdir -p build/fuzz/command_objects
+	rm -rf "build/fuzz/$1.objects"
+	mkdir -p "build/fuzz/$1.objects"
 	for name in build/fuzz/objects/*.o; do
-		objcopy $names "$name" "build/fuzz/command_objects/${name##*/}" || return
+		objcopy $names "$name" "build/fuzz/$1.objects/${name##*/}" || return
 	done
-	clang ${flags/fuzzer,/fuzzer-no-link,} -w -Ireport -Dmain=heapray_main -c -o build/fuzz/main.o report/main.c
 }
 
 build() {
-	local wrap= objects=objects
+	local wrap= from=build/fuzz/objects
 	case $1 in
 	cfi) clang $flags -Ishim -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" shim/cfi.c; return ;;
-	segment) wrap=$(wrapped $file) ;;
-	snapshot) wrap=$(wrapped $file gzip_unpack) ;;
-	live) wrap=$(wrapped peek_at peek_range callers_is_library callers_function) ;;
-	command) wrap="$(wrapped $file $(replaced __wrap_)) build/fuzz/main.o" objects=command_objects ;;
 	esac
-	$objects && clang $flags -w -Ireport -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" build/fuzz/$objects/*.o $wrap $libraries
+	objects || return
+	case $1 in
+	segment | snapshot | command | proc) wrap=$(wrapped $file) ;;
+	esac
+	case $1 in
+	command) clang ${flags/fuzzer,/fuzzer-no-link,} -w -Ireport -Dmain=heapray_main -c -o "$from/main.c.o" report/main.c || return ;;
+	*) rm -f "$from/main.c.o" ;;
+	esac
+	case $1 in
+	command | live | proc) own "$1" && from=build/fuzz/$1.objects || return ;;
+	esac
+	clang $flags -w -Ireport -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" "$from"/*.o $wrap $(wrapped $(replaced "$1" __wrap_)) $libraries
 }
 
 for source in tests/fuzz/fuzz_*.c; do
