@@ -40,7 +40,10 @@ help:
 	'make test-long     all tests' \
 	'make bench         what it costs, against other tools; BENCH=word, RUNS=n' \
 	'make check-layers  who may include whom, exports, imports' \
-	'make lint          cppcheck, clang-tidy, clang-format, as far as they are there' \
+	'make lint          cppcheck, clang-tidy, clang-format, shellcheck, mandoc, as far as they are there' \
+	'make sanitize      address, undefined-behaviour and thread sanitizers, valgrind; PART=word, ONLY=word' \
+	'make coverage      what unit and quick integration tests reach, by file; ONLY=word' \
+	'make torture       what a preloaded malloc dies of, with 10,000 forks' \
 	'make install       into PREFIX (/usr/local), below DESTDIR' \
 	'make deb           a Debian package, in build/' \
 	'make fuzz          hostile bytes through every reader, FUZZ_SECONDS=60 each (clang)' \
@@ -56,16 +59,18 @@ ALLOCATOR_PACKAGES := libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
 TEST_PACKAGES := $(NGINX_PACKAGES) $(ALLOCATOR_PACKAGES) check g++ heaptrack redis-server redis-tools memcached sqlite3 \
 	lua5.4 python3-minimal musl-tools binutils util-linux tmux chromium python3
 LONG_TEST_PACKAGES := golang-go prometheus
+LINT_PACKAGES := cppcheck clang-tidy clang-format shellcheck mandoc
 BENCH_PACKAGES := libgoogle-perftools4 python3
 
 deps-build: WANTED := $(BUILD_PACKAGES)
 deps-demo: WANTED := $(BUILD_PACKAGES) $(NGINX_PACKAGES)
 deps-test: WANTED := $(BUILD_PACKAGES) $(TEST_PACKAGES)
 deps-long: WANTED := $(LONG_TEST_PACKAGES)
-deps-bench deps: WANTED := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LONG_TEST_PACKAGES) $(BENCH_PACKAGES)
+deps-sanitize: WANTED := valgrind
+deps-bench deps: WANTED := $(BUILD_PACKAGES) $(TEST_PACKAGES) $(LONG_TEST_PACKAGES) $(BENCH_PACKAGES) $(LINT_PACKAGES) valgrind
 
-.PHONY: deps deps-build deps-demo deps-test deps-long deps-bench
-deps deps-build deps-demo deps-test deps-long deps-bench:
+.PHONY: deps deps-build deps-demo deps-test deps-long deps-sanitize deps-bench
+deps deps-build deps-demo deps-test deps-long deps-sanitize deps-bench:
 	$(if $(filter no,$(DEPS)),,@.ci/deps $(WANTED))
 
 # ---- the two products ----------------------------------------------------------------------------------
@@ -201,6 +206,19 @@ bench: deps-bench $(PRODUCT) $(BENCH_PROGRAMS)
 .PHONY: fuzz
 fuzz: deps-build
 	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),60)
+
+.PHONY: sanitize coverage torture
+sanitize: deps-test deps-sanitize
+	@ONLY=$(ONLY) tests/sanitize.sh $(PART)
+
+coverage: deps-test
+	@tests/coverage.sh $(ONLY)
+
+# The script says `not ok` for what went wrong; `ok` goes to the log alone.
+torture: deps-test $(PRODUCT) $(TEST_LINKED)
+	@TORTURE_FORKS=10000 bash tests/integration/long/torture.sh 2>&1 | tee $(B)/torture.log | grep -v '^ok ' || :
+	@printf '%s ok, %s not ok\n' $$(grep -c '^ok ' $(B)/torture.log) $$(grep -c '^not ok ' $(B)/torture.log)
+	@grep -q '^ok ' $(B)/torture.log && ! grep -q '^not ok ' $(B)/torture.log
 
 # ---- rules of the house --------------------------------------------------------------------------------
 

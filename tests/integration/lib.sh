@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # lib.sh - what the integration scripts share. Source it first.
 #
-#   $root, $heapray, $shim, $programs   the checkout, build/heapray, build/libheapray.so, build/tests/programs
+#   $root, $heapray, $shim, $programs   the checkout, build/heapray, build/libheapray.so, build/tests/programs ($TEST_BUILD/...)
 #   $work        a directory of this test's own, readable by all; removed at the end
 #   $segments    where the programs it watches put their segments; removed as well
 #
 # A test says ok, not_ok or skip, once for each behaviour; see tests/run.sh.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-heapray=$root/build/heapray
-shim=$root/build/libheapray.so
-programs=$root/build/tests/programs
+build=${TEST_BUILD:-$root/build} # another one, for the sanitizers and for coverage
+heapray=$build/heapray
+shim=$build/libheapray.so
+programs=$build/tests/programs
 allocators="glibc jemalloc tcmalloc mimalloc"
 export LC_ALL=C
 unset LD_PRELOAD ${!HEAPRAY_*}
