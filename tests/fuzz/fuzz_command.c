@@ -10,7 +10,8 @@
  *   said to be missing   every file, every folder, the libraries, a screen, a port that can be listened to
  *   said to have worked  the programs of run and compare are "found", and cannot be executed
  *   a crash              fork, kill, unlink, rename, a socket: nothing here may come so far
- *   compiled before      --metric with a bound or nested parentheses: glibc's regcomp takes memory without end for them
+ *   not compiled         --metric with bounds, several groups or many repeats: glibc's regcomp takes memory without end for them
+ *   never asked          argp's own --HANG, which waits for an hour
  *
  * argp ends the process when it does not like a word. Here its parsers are entered through one that comes back instead.
  * The reporter leaves what does not repeat to exit; so all that a run has allocated is freed after it.
@@ -189,10 +190,14 @@ int __real_regcomp(regex_t *to, const char *regex, int flags);
 
 int __wrap_regcomp(regex_t *to, const char *regex, int flags)
 {
-	const char *first = strchr(regex, '(');
+	unsigned repeats = 0, groups = 0;
 
 	memset(to, 0, sizeof(*to));
-	return strchr(regex, '{') || (first && strchr(first + 1, '(')) ? REG_ESPACE : __real_regcomp(to, regex, flags);
+	for (const char *c = regex; *c; c++) {
+		repeats += strchr("*+?", *c) != NULL;
+		groups += *c == '(';
+	}
+	return strchr(regex, '{') || groups > 1 || repeats > 6 ? REG_ESPACE : __real_regcomp(to, regex, flags);
 }
 
 /* ---- what a run allocates ------------------------------------------------------------------ */
