@@ -30,7 +30,7 @@ objects() {
 wrapped() { [ $# -eq 0 ] || printf -- '-Wl,--wrap=%s ' "$@"; }
 
 # replaced NAME PREFIX: the functions that a target has its own of.
-replaced() { sed -n "s/.*\b$2\([a-zA-Z_]*\)(.*/\1/p" "tests/fuzz/fuzz_$1.c" | sort -u; }
+replaced() { grep -o "\b$2[a-zA-Z_]*(" "tests/fuzz/fuzz_$1.c" | sed "s/^$2//; s/($//" | sort -u; }
 
 # own NAME: copies of the objects in build/fuzz/NAME.objects, where calls of libc's X are calls of the target's own_X.
 own() {
