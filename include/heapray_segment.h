@@ -127,10 +127,9 @@ struct hr_site {
 	/* second cache line: seldom written */
 	uint64_t inherited_bytes, inherited_count;             /* live at birth */
 	uint64_t inherited_freed_bytes, inherited_freed_count; /* of those, freed since */
-	/* sampled sites only: what the estimate stands on. variance in bytes squared. */
-	uint64_t sampled_count;
-	double variance_live, variance_allocated;
+	double variance_live, variance_allocated; /* of an estimate, in bytes squared */
 	uint32_t flags, reserved; /* HR_SITE_ESTIMATED */
+	uint64_t reserved_too;
 };
 #define HR_SITE_ESTIMATED 1u
 

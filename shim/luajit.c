@@ -319,35 +319,33 @@ void hr_luajit_start(void)
 	hr_lua_inside_start();
 }
 
+struct inheriting {
+	struct vm *vm;
+	uint64_t bytes, count; /* of sampled blocks, as they are */
+};
+
 static void inherit_block(void *arg, struct lua_block *block)
 {
-	struct hr_site *rest = arg;
+	struct inheriting *i = arg;
 	if (block->bytes == 0)
 		return;
 	struct estimate e = hr_sample_estimate(hr_config.lua_sample_bytes, block->bytes);
+	e.site = block->site;
+	e.count = block->count;
 	block->inherited = 1;
-	hr_site_inherited(block->site, e.bytes, block->count);
-	struct hr_site *row = hr_site_row(block->site);
-	row->variance_live += e.variance;
-	row->variance_allocated += e.variance;
-	row->sampled_count++;
-	row->flags |= e.estimated ? HR_SITE_ESTIMATED : 0;
-	rest->allocated_bytes -= e.bytes;
-	rest->allocated_count -= block->count;
-	rest->variance_live += e.variance;
+	hr_site_inherited_estimate(i->vm->site, &e);
+	i->bytes += block->bytes;
+	i->count++;
 }
 
 static void inherit(struct vm *vm)
 {
-	struct hr_site rest = {.allocated_bytes = vm->live, .allocated_count = vm->live_count};
+	struct inheriting i = {.vm = vm};
 	vm->allocated = vm->peak = vm->live;
 	vm->allocated_count = vm->live_count;
 	vm->samples = 0;
-	hr_lua_blocks_each(&vm->blocks, inherit_block, &rest);
-	hr_site_inherited(vm->site, rest.allocated_bytes, rest.allocated_count);
-	hr_site_row(vm->site)->variance_live = hr_site_row(vm->site)->variance_allocated = rest.variance_live;
-	if (rest.variance_live > 0)
-		hr_site_row(vm->site)->flags |= HR_SITE_ESTIMATED;
+	hr_lua_blocks_each(&vm->blocks, inherit_block, &i);
+	hr_site_inherited(vm->site, vm->live - i.bytes, vm->live_count - i.count);
 	hr_lua_publish(vm);
 }
 

@@ -70,7 +70,7 @@ struct estimate hr_sample_estimate(uint64_t interval, uint64_t real)
 		return (struct estimate){.real = real, .bytes = real};
 	double n = (double)real, p = probability(n / (double)interval);
 	return (struct estimate){
-		.real = real, .bytes = (uint64_t)(n / p + 0.5), .variance = n * n * (1 - p) / (p * p), .estimated = true,
+		.real = real, .bytes = (uint64_t)(n / p + 0.5), .variance = n * n * (1 - p) / (p * p), .estimated = p < 1,
 	};
 }
 

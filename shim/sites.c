@@ -302,8 +302,8 @@ void hr_sites_forked(void)
 	hr_hot = hr_header->hot;
 }
 
-/* What the live blocks add up to, a site each: rows are written once, in order, when all blocks are told. */
-static struct inherited { uint64_t bytes, count; } *inherited;
+/* What is inherited, a site each: rows are written once, in order, when all is told. */
+static struct inherited { uint64_t bytes, count; double variance; } *inherited;
 static uint32_t inherited_room; /* sites: a few may be made meanwhile */
 
 bool hr_sites_rebuild_begin(void)
@@ -315,7 +315,7 @@ bool hr_sites_rebuild_begin(void)
 	return inherited != NULL;
 }
 
-void hr_site_inherited_block(uint32_t site, uint64_t bytes, uint64_t count)
+void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
 {
 	if (unlikely(site >= inherited_room)) {
 		hr_lost(HR_LOST_LIVE_REBUILD);
@@ -325,6 +325,17 @@ void hr_site_inherited_block(uint32_t site, uint64_t bytes, uint64_t count)
 	inherited[site].count += count;
 }
 
+void hr_site_inherited_estimate(uint32_t rest, const struct estimate *e)
+{
+	if (e->site)
+		hr_site_inherited(e->site, e->bytes, e->count);
+	hr_site_inherited(rest, e->real - e->bytes, 1 - (uint64_t)e->count);
+	if (e->site && e->site < inherited_room && rest < inherited_room) {
+		inherited[e->site].variance += e->variance;
+		inherited[rest].variance += e->variance;
+	}
+}
+
 static void make_inherited_row(void *row, uint64_t id)
 {
 	const struct inherited *all = &inherited[id];
@@ -332,39 +343,22 @@ static void make_inherited_row(void *row, uint64_t id)
 		.node = sites[id].node, .domain = sites[id].domain, .stripe = sites[id].stripe,
 		.allocated_bytes = all->bytes, .allocated_count = all->count,
 		.inherited_bytes = all->bytes, .inherited_count = all->count,
+		.variance_live = all->variance, .variance_allocated = all->variance,
+		.flags = all->variance > 0 ? HR_SITE_ESTIMATED : 0,
 	};
 	hr_header->inherited_bytes += all->bytes;
 	hr_header->inherited_count += all->count;
 }
 
-void hr_sites_rebuild_rows(void)
+void hr_sites_rebuild_end(void)
 {
 	uint32_t used = hr_sites_used();
 	hr_segment_fill(HR_SITES, used < inherited_room ? used : inherited_room, make_inherited_row);
 	hr_memory_free(inherited, inherited_room * sizeof *inherited);
-}
-
-void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count)
-{
-	if (site >= hr_sites_used()) {
-		hr_lost(HR_LOST_LIVE_REBUILD);
-		return;
-	}
-	struct hr_site *row = &hr_rows[site];
-	row->allocated_bytes += bytes;
-	row->allocated_count += count;
-	row->inherited_bytes += bytes;
-	row->inherited_count += count;
-	hr_header->inherited_bytes += bytes;
-	hr_header->inherited_count += count;
-}
-
-void hr_sites_rebuild_end(void)
-{
 	hr_hot[HR_HOT_TOTAL_LIVE] = hr_hot[HR_HOT_PEAK_LIVE] = hr_header->inherited_bytes;
 	hr_hot[HR_HOT_PEAK_EPOCH] = 1; /* rows are of epoch 0: what they hold is what they held at the peak */
 	hr_header->peak_ns = hr_now();
-	hr_segment_used(HR_SITES, hr_sites_used());
+	hr_segment_used(HR_SITES, used);
 }
 
 void hr_sites_sum(struct hr_site *sum, int domain)
@@ -415,10 +409,8 @@ void hr_site_estimated(struct thread *t, uint32_t rest, const struct estimate *w
 		row_went(&hr_rows[rest], went->real - went->bytes, 1 - (uint64_t)went->count, went);
 	}
 	if (came) {
-		if (came->site) {
+		if (came->site)
 			row_came(&hr_rows[came->site], came->bytes, came->count, came);
-			count_add(&hr_rows[came->site].sampled_count, 1);
-		}
 		row_came(&hr_rows[rest], came->real - came->bytes, 1 - (uint64_t)came->count, came);
 	}
 }

@@ -57,13 +57,12 @@ struct estimate {
 void hr_site_estimated(struct thread *t, uint32_t rest, const struct estimate *went, const struct estimate *came);
 void hr_sites_forked(void);
 /*
- * In the child, before its first event. Between begin and rows each live block is told; then the rows are there, and
- * what else it inherits is added to them; end: that was all. begin is false when there is no room.
+ * In the child, before its first event. Between begin and end each block that lives is told, then the rows are there. begin is
+ * false when there is no room.
  */
 bool hr_sites_rebuild_begin(void);
-void hr_site_inherited_block(uint32_t site, uint64_t bytes, uint64_t count);
-void hr_sites_rebuild_rows(void);
 void hr_site_inherited(uint32_t site, uint64_t bytes, uint64_t count);
+void hr_site_inherited_estimate(uint32_t rest, const struct estimate *e); /* as hr_site_estimated has it */
 void hr_sites_rebuild_end(void);
 uint32_t hr_sites_used(void);
 void hr_sites_sum(struct hr_site *sum, int domain); /* domain -1: all */

@@ -262,7 +262,7 @@ static void visit_live(void *arg, const void *block, uint32_t site, uint64_t siz
 	if (hr_sampling())
 		hr_sampled_inherited(block, site, size);
 	else
-		hr_site_inherited_block(site, size, 1);
+		hr_site_inherited(site, size, 1);
 }
 
 static bool rebuild(void)
@@ -278,11 +278,10 @@ static bool rebuild(void)
 	hr_track_hands(hr_self); /* before they are of another generation */
 	hr_live_new_generation();
 	hr_live_each(visit_live, NULL);
-	hr_sites_rebuild_rows();
-	hr_maps_republish();
 	hr_maps_rebuild();
 	hr_luajit_rebuild();
 	hr_heaps_rebuild();
+	hr_maps_republish();
 	hr_zones_republish();
 	hr_sites_rebuild_end();
 	hr_live_geometry(&hr_header->live);

@@ -15,10 +15,7 @@ uint32_t hr_sampled_site(struct thread *t, const uintptr_t *frame, size_t size)
 		return hr_site(t, HR_ROOT_NOT_SAMPLED, DOMAIN_ALLOCATOR);
 	t->sample_left = hr_sample_next(&t->random, hr_config.sample_bytes); /* a Poisson process has no memory */
 	uint32_t site = hr_unwind_site(t, frame);
-	if (unlikely(hr_lua_stacks))
-		site = hr_lua_site(t, frame, site);
-	hr_site_row(site)->flags |= HR_SITE_ESTIMATED;
-	return site;
+	return unlikely(hr_lua_stacks) ? hr_lua_site(t, frame, site) : site;
 }
 
 static struct estimate estimate_of(struct sampled s)
@@ -47,7 +44,5 @@ void hr_sampled_event(struct thread *t, struct sampled went, struct sampled came
 void hr_sampled_inherited(const void *block, uint32_t site, uint64_t size)
 {
 	struct estimate e = estimate_of((struct sampled){.block = block, .site = site, .size = size});
-	if (e.site)
-		hr_site_inherited_block(site, e.bytes, e.count);
-	hr_site_inherited_block(hr_site(hr_self, HR_ROOT_NOT_SAMPLED, DOMAIN_ALLOCATOR), size - e.bytes, 1 - (uint64_t)e.count);
+	hr_site_inherited_estimate(hr_site(hr_self, HR_ROOT_NOT_SAMPLED, DOMAIN_ALLOCATOR), &e);
 }
