@@ -142,6 +142,7 @@ struct thread *hr_thread_attach(void)
 		t->stack_low = t->stack_high = 0;
 		t->depth = 0;
 		t->held = NULL;
+		t->owning = 0;
 		t->last_block = t->deleting = NULL;
 		t->until_tick = TICK_EVENTS;
 		t->recent = t->memo;
@@ -234,6 +235,16 @@ static void say_stopped(const struct thread *t, const struct thread *other, uint
 			__atomic_store_n(&blocks[i]->stopped, stopped, __ATOMIC_RELEASE);
 }
 
+/* It is there at once, or as soon as it runs again; unless it was cancelled in the middle, and never will be. */
+static void await_outside(const struct thread *other)
+{
+	for (uint32_t spins = 1; __atomic_load_n(&other->owning, __ATOMIC_ACQUIRE); spins++) {
+		if (spins % 1024 == 0 && !sys_thread_lives(sys_getpid(), other->tid))
+			return;
+		sys_yield();
+	}
+}
+
 void hr_stop(struct thread *t, struct thread *other)
 {
 	hr_lock(t, &attach_lock); /* no thread gets a block, and begins to own things, meanwhile */
@@ -243,8 +254,8 @@ void hr_stop(struct thread *t, struct thread *other)
 		sys_barrier_everywhere();
 	uint32_t used = atomic_load(&blocks_used);
 	for (uint32_t i = 0; i < used; i++)
-		while (blocks[i] != t && (other == NULL || blocks[i] == other) && __atomic_load_n(&blocks[i]->owning, __ATOMIC_ACQUIRE))
-			sys_yield();
+		if (blocks[i] != t && (other == NULL || blocks[i] == other))
+			await_outside(blocks[i]);
 }
 
 void hr_resume(struct thread *t, struct thread *other)

@@ -18,8 +18,8 @@ under() {
 	env ${library:+LD_PRELOAD=$library} "$@"
 }
 
-# What it said on standard error, but for the one line of the shim and tcmalloc's account of each failure.
-complaints() { grep -v -e '^heapray: not recording' -e 'tcmalloc: allocation failed' "$1" | head -c 200; }
+# What it said on standard error, but for the one line of the shim, tcmalloc's account of each failure, and the shell's of a kill.
+complaints() { grep -v -e '^heapray: not recording' -e 'tcmalloc: allocation failed' -e ' Killed  ' "$1" | head -c 200; }
 
 books() { sed 's/"pid":[0-9]*,//' "$1"; }
 
@@ -66,6 +66,41 @@ tortured "standard error that nobody reads" sh -c \
 allocators="glibc tcmalloc" tortured "ulimit -v of 100 MiB" sh -c "ulimit -v 102400; exec $programs/torture_realloc 1000"
 tortured "ulimit -s of 128 KiB" sh -c "ulimit -s 128; exec $programs/torture_deep"
 tortured "standard descriptors closed" sh -c "exec $programs/torture_nofds $work/result <&- >&- 2>&-"
+
+tortured "clocks that go back" sh -c "LD_PRELOAD=\$LD_PRELOAD:$programs/libclock.so exec $programs/busy 20000"
+
+# ---- a cgroup's limit ----
+
+cgroup=
+for place in /sys/fs/cgroup/memory /sys/fs/cgroup; do # v1, v2
+	[ -z "$cgroup" ] && mkdir "$place/heapray-test.$$" 2>/dev/null || continue
+	cgroup=$place/heapray-test.$$
+	echo 64M >"$cgroup/memory.limit_in_bytes" 2>/dev/null || echo 64M >"$cgroup/memory.max" 2>/dev/null || { rmdir "$cgroup"; cgroup=; }
+done
+if [ "$cgroup" ]; then
+	tortured "in a cgroup of 64 MiB" sh -c "echo \$\$ >$cgroup/cgroup.procs; exec $programs/busy"
+	tortured "killed at a cgroup's limit of 64 MiB" sh -c "echo \$\$ >$cgroup/cgroup.procs; exec $programs/hold 1000000000 1000"
+	await 5 rmdir "$cgroup" || not_ok "the cgroup is left" "$(cat "$cgroup/cgroup.procs")"
+else
+	skip "a cgroup's limit" "no cgroup with a memory limit can be made"
+fi
+
+# ---- chroot ----
+
+# Without /proc and /dev/shm; only root may.
+if [ "$(id -u)" = 0 ]; then
+	mkdir -p "$work/jail/tmp"
+	cp "$programs/busy" "$shim" /usr/bin/env "$work/jail"
+	ldd "$programs/busy" "$shim" | grep -o '/[^ :)]*\.so[^ :)]*' | grep -v heapray | sort -u | xargs cp --parents -Lt "$work/jail"
+	chroot "$work/jail" /busy 1000 >"$work/bare"
+	status=$?
+	chroot "$work/jail" /env LD_PRELOAD=/libheapray.so /busy 1000 >"$work/out" 2>"$work/errors"
+	is "in a chroot without /proc and /dev/shm: status" "$?" "$status"
+	same "in a chroot without /proc and /dev/shm: output" "$work/bare" "$work/out"
+	is "in a chroot without /proc and /dev/shm: one line" "$(grep -c . "$work/errors") $(grep -c '^heapray: not recording' "$work/errors")" "1 1"
+else
+	skip "a chroot" "needs root"
+fi
 
 # ---- tables full ----
 
