@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# lint.sh - cppcheck, clang-tidy and clang-format over shim/ and report/, as far as they are installed.
-# Findings of the first two fail; formatting is only counted.
+# lint.sh - cppcheck, clang-tidy and clang-format over shim/ and report/, shellcheck over the scripts, mandoc (else man)
+# over the man page, as far as they are installed. Formatting is only counted; what the others find fails.
 #
 # The shim makes its system calls in assembler, and neither tool knows what those write: what they say of
 # uninitialised memory there is noise, and left out. So is cppcheck 2.10's own trouble with some conditions
-# (internalAstError) and with a pointer to the end of an array.
+# (internalAstError) and with a pointer to the end of an array. Of shellcheck only errors count: its warnings are of
+# variables that scripts have from lib.sh. SC1087 takes jq's brackets for the shell's.
 set -u
 cd "$(dirname "$0")/.."
 status=0
@@ -33,6 +34,16 @@ if have clang-tidy; then
 	}
 	tidy shim "$checks,$written_by_assembler"
 	tidy report "$checks,$lists_and_tables"
+fi
+if have shellcheck; then
+	shellcheck -s bash -S error -e SC1087 tests/*.sh tests/integration/*.sh tests/integration/long/*.sh tests/fuzz/*.sh \
+		tests/bench/*.sh examples/*/*.sh .ci/* report/heapray.bash-completion || status=1
+fi
+if command -v mandoc >/dev/null; then
+	mandoc -T lint -W warning report/heapray.1 || status=1
+elif have man; then
+	complaints=$(man --warnings -E UTF-8 -l -Tutf8 report/heapray.1 2>&1 >/dev/null)
+	[ -z "$complaints" ] || { echo "$complaints"; status=1; }
 fi
 if have clang-format; then
 	unformatted=0
