@@ -48,6 +48,7 @@ own() {
 build() {
 	local wrap= from=build/fuzz/objects
 	case $1 in
+	arena) clang $flags -Ishim -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" shim/lua_arena.c; return ;;
 	cfi) clang $flags -Ishim -o "build/fuzz/$1" "tests/fuzz/fuzz_$1.c" shim/cfi.c; return ;;
 	esac
 	objects || return
