@@ -28,7 +28,7 @@ export UBSAN_OPTIONS="print_stacktrace=1 log_path=$found/log" TSAN_OPTIONS="log_
 # What cannot hold there, and why; by part, names as in the output.
 declare -A not_there=(
 	# glibc's malloc is not there; locals lie outside of stacks; everything is slower
-	[address]='sizes_fold_to_classes|arenas_and_mapped_blocks_of_glibc|a_hundred_thousand_sites_take_a_second|stacks_of_threads'
+	[address]='sizes_fold_to_classes|arenas_and_mapped_blocks_of_glibc|a_hundred_thousand_sites_take_a_second|stacks_of_threads|own_process'
 	[thread]=''
 	[valgrind]=''
 	[reporter]='a page of 20,000 call paths takes under a second|listed in under 100 ms'
