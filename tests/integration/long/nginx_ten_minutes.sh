@@ -158,7 +158,7 @@ look
 for name in bare shim; do
 	echo "$name, ${hups[$name]} HUPs, ${kills[$name]} KILL, ${terms[$name]} TERM: $(requests storm $name close) requests, $(failed storm $name close) failed;" \
 		"on kept connections $(requests storm $name keep-alive), $(failed storm $name keep-alive) failed; ended workers had ${held[$name]} connections"
-	holds "$name: workers were ended" test $((kills[$name] + terms[$name])) -ge $((stormy / 10))
+	holds "$name: workers were ended" test $((kills[$name] + terms[$name])) -ge $((stormy / 20))
 	# One that is told TERM may accept some more before it looks.
 	holds "$name: a connection each: requests fail of connections that an ended worker had, no others" \
 		test "$(failed storm $name close)" -le $((held[$name] + 2 * terms[$name]))
@@ -182,7 +182,8 @@ read -r own_late resident_late < <(own "$master")
 read -r worker_late worker_resident_late < <(own_of_worker)
 echo "own memory of the master: $own_early, then $own_late bytes (resident $resident_early, $resident_late)"
 echo "of a new worker: $worker_early, then $worker_late bytes (resident $worker_resident_early, $worker_resident_late)"
-# Its tables grow by chunks when a call path comes that was not there before, as the first KILL's is: one chunk of 256 KiB.
+# Its tables have each call path once. Of LuaJIT's the samples find new ones for a while: 20 in 40 HUPs at first, 13 later,
+# and the first KILL brings its own. A page lost at each HUP would be more than a megabyte in ten minutes.
 grown=$((256 << 10))
 holds "the shim's own memory in the master does not grow" test $((own_late - own_early)) -le $grown
 holds "nor what of it is resident" test $((resident_late - resident_early)) -le $grown
