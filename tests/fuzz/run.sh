@@ -77,8 +77,9 @@ for source in tests/fuzz/fuzz_*.c; do
 		-close_fd_mask=3 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" "build/fuzz/$name.found" $corpus >"build/fuzz/$name.log" 2>&1
 	result=$?
 	runs=$(sed -n 's/stat::number_of_executed_units: *//p' "build/fuzz/$name.log")
+	branches=$(grep -a -o 'cov: [0-9]*' "build/fuzz/$name.log" | tail -1)
 	if [ $result -eq 0 ]; then
-		echo "$name: $runs executions in $seconds s, no crash"
+		echo "$name: $runs executions in $seconds s, ${branches#cov: } branches, no crash"
 	else
 		status=1
 		echo "$name: CRASHED after ${runs:-?} executions"
