@@ -58,7 +58,7 @@ NGINX_PACKAGES := nginx libnginx-mod-http-lua libluajit2-5.1-dev wrk curl ca-cer
 ALLOCATOR_PACKAGES := libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
 TEST_PACKAGES := $(NGINX_PACKAGES) $(ALLOCATOR_PACKAGES) check g++ heaptrack redis-server redis-tools memcached sqlite3 \
 	lua5.4 python3-minimal musl-tools binutils util-linux tmux chromium python3
-LONG_TEST_PACKAGES := golang-go prometheus cmake make googletest
+LONG_TEST_PACKAGES := golang-go prometheus cmake make googletest debootstrap
 LINT_PACKAGES := cppcheck clang-tidy clang-format shellcheck mandoc
 BENCH_PACKAGES := libgoogle-perftools4 python3
 
