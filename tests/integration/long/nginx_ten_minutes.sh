@@ -182,7 +182,7 @@ read -r own_late resident_late < <(own "$master")
 read -r worker_late worker_resident_late < <(own_of_worker)
 echo "own memory of the master: $own_early, then $own_late bytes (resident $resident_early, $resident_late)"
 echo "of a new worker: $worker_early, then $worker_late bytes (resident $worker_resident_early, $worker_resident_late)"
-# Its tables have each call path once. Of LuaJIT's the samples find new ones for a while: 20 in 40 HUPs at first, 13 later,
+# Its tables have each call path once. Of LuaJIT's the samples find new ones for a while: 20 in 40 HUPs at first, 6 to 16 later,
 # and the first KILL brings its own. A page lost at each HUP would be more than a megabyte in ten minutes.
 grown=$((256 << 10))
 holds "the shim's own memory in the master does not grow" test $((own_late - own_early)) -le $grown
