@@ -130,15 +130,15 @@ void chart_area(FILE *out, const double *seconds, size_t count, const struct cha
 	struct canvas c = canvas_of(seconds, count, layers, layer_count, line, width, height);
 	for (int row = height - 1; row >= 0; row--) {
 		const bool label = row == height - 1 || row == 0 || row == height / 2;
-		fprintf(out, "%*s ", MARGIN - 2, label ? text_bytes((uint64_t)(row ? c.highest * (row + 1) / height : 0)) : "");
+		fprintf(out, "%*s ", MARGIN - 2, label ? text_bytes(text_whole(row ? c.highest * (row + 1) / height : 0)) : "");
 		fputs(row == 0 ? "└" : "│", out);
 		for (int column = 0; column < c.columns; column++)
 			print_cell(out, &c, row, column);
 		fputc('\n', out);
 	}
 	char start[64];
-	snprintf(start, sizeof(start), "%s", text_duration((uint64_t)(seconds[0] * 1e9)));
-	const char *end = text_duration((uint64_t)(seconds[count - 1] * 1e9));
+	snprintf(start, sizeof(start), "%s", text_duration(text_whole(seconds[0] * 1e9)));
+	const char *end = text_duration(text_whole(seconds[count - 1] * 1e9));
 	fprintf(out, "%*s%-*s%s\n%*s", MARGIN, "", c.columns - (int)strlen(end) > 0 ? c.columns - (int)strlen(end) : 0, start, end, MARGIN, "");
 	for (size_t l = 0; l < layer_count; l++)
 		fprintf(out, "%s %s   ", chart_glyph(l), text_safe(layers[l].name, 40));

@@ -53,7 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--keep: '%s' is not a number of snapshots", arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (!arguments->out)
+		if (!arguments->out || !*arguments->out)
 			argp_error(state, "-o FILE or -o DIR/ is needed");
 		return 0;
 	default:

@@ -145,13 +145,13 @@ static double seconds_looked_at(const struct growth *g)
 static void say(struct growth *g)
 {
 	const size_t points = g->samples ? g->samples->count - g->samples_first : g->timeline.count - g->timeline_first;
-	const char *span = text_duration((uint64_t)(seconds_looked_at(g) * 1e9));
+	const char *span = text_duration(text_whole(seconds_looked_at(g) * 1e9));
 	const size_t count = g->findings.growing_count;
 	const bool ages_needed = !g->samples && count == 0 && g->ages.told && !g->ages.enough;
 
 	if (count > 0)
 		snprintf(g->verdict, sizeof(g->verdict), "%zu %s: together %s/s over %s", count, count == 1 ? "place grows" : "places grow",
-			text_signed_bytes((int64_t)g->slope), span);
+			text_signed_bytes(llround(g->slope)), span);
 	else if (points < TREND_FEWEST || ages_needed)
 		snprintf(g->verdict, sizeof(g->verdict), "too little data: %zu readings over %s; at least %d are needed, and a minute is better",
 			points, span, TREND_FEWEST);

@@ -16,7 +16,7 @@
 
 static const char *bytes_of(double bytes)
 {
-	return text_bytes(isnan(bytes) || bytes < 0 ? UINT64_MAX : (uint64_t)bytes);
+	return text_bytes(isnan(bytes) || bytes < 0 ? UINT64_MAX : text_whole(bytes));
 }
 
 static const char *rate_of(double bytes)
@@ -28,7 +28,7 @@ static const char *seconds_of(double seconds)
 {
 	if (!isfinite(seconds) || seconds > 10 * 365.25 * 86400)
 		return "more than 10 years";
-	return text_duration((uint64_t)(seconds * 1e9));
+	return text_duration(text_whole(seconds * 1e9));
 }
 
 /* ---- head, chart, heaps -------------------------------------------------------------------- */
@@ -136,7 +136,7 @@ static void print_age(const struct growth *g, const struct finding *f)
 	if (isfinite(age->lifetime) && age->overdue_count >= 1)
 		printf("     a block of this place usually lives for %s; %s in %s blocks are more than %d times as old\n",
 			age->lifetime < 1 ? "less than a second" : seconds_of(age->lifetime), bytes_of(age->overdue_bytes),
-			text_count((uint64_t)age->overdue_count), AGE_OVERDUE);
+			text_count(text_whole(age->overdue_count)), AGE_OVERDUE);
 	if (g->ages.enough)
 		printf("     born %s  survivors by time of birth, oldest left\n", chart_spark(age->bytes, g->ages.buckets, AGE_BUCKETS));
 }

@@ -14,6 +14,7 @@
 #define PIECE (1u << 20)
 #define USER_ADDRESSES (1ull << 47)
 #define THREADS_MAX 65536u /* that have a hand */
+#define MOST_POOL (16ull << 30)
 
 struct walk {
 	const struct hr_header *header;
@@ -85,7 +86,7 @@ static bool walk_pool(struct walk *walk, struct peek *peek, const struct hr_live
 static bool read_pool(struct peek *peek, const struct hr_live_geometry *live, uint64_t index, struct hr_live_pool *pool)
 {
 	return peek_at(peek, live->pools + index * sizeof *pool, pool, sizeof *pool) && pool->start && pool->start % 8 == 0 &&
-	       pool->start < USER_ADDRESSES && pool->size <= USER_ADDRESSES - pool->start && pool->used <= pool->size;
+	       pool->start < USER_ADDRESSES && pool->size <= USER_ADDRESSES - pool->start && pool->used <= pool->size && pool->used <= MOST_POOL;
 }
 
 /* The blocks that are in threads' hands. False when visit has seen enough. */

@@ -20,10 +20,12 @@ static int64_t *field_of(struct row *row, size_t offset)
 static bool is_remainder(const struct model *model, const struct row *row)
 {
 	const struct model_private *p = model->private;
+
+	if (row->path == 0)
+		return false;
 	const struct pair *path = &p->paths.pairs[row->path];
 	const struct place_key *key = &p->place_list[path->second]->key;
-
-	return row->path && path->first == 0 && key->kind == FRAME_NOTE && key->offset == HR_ROOT_NOT_SAMPLED;
+	return path->first == 0 && key->kind == FRAME_NOTE && key->offset == HR_ROOT_NOT_SAMPLED;
 }
 
 static bool gives(const struct row *row, const struct row *rest)

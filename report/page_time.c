@@ -21,7 +21,7 @@ static uint64_t *values_of(const struct json *array, size_t points)
 
 	for (size_t i = 0; i < points; i++) {
 		const struct json *value = json_at(array, i);
-		values[i] = json_is_unknown(value) ? UINT64_MAX : (uint64_t)json_to_real(value);
+		values[i] = json_is_unknown(value) ? UINT64_MAX : text_whole(json_to_real(value));
 	}
 	return values;
 }
@@ -125,11 +125,11 @@ static void finding(const struct json *f, size_t index, FILE *out)
 	const double slope = json_to_real(json_get(f, "bytes_per_second"));
 	char *place = xasprintf("growth .findings[%zu]", index);
 
-	fprintf(out, "<article class=\"card finding\"><h3>%s a second in ", text_bytes((uint64_t)(slope > 0 ? slope : 0)));
+	fprintf(out, "<article class=\"card finding\"><h3>%s a second in ", text_bytes(text_whole(slope)));
 	markup_text(out, json_to_string(json_get(f, "domain")));
 	fprintf(out, "</h3>\n<p class=\"soft\">between %s and %s a second with 95&#8239;%% confidence; ",
-		text_bytes((uint64_t)(json_to_real(json_get(f, "low")) > 0 ? json_to_real(json_get(f, "low")) : 0)),
-		text_bytes((uint64_t)(json_to_real(json_get(f, "high")) > 0 ? json_to_real(json_get(f, "high")) : 0)));
+		text_bytes(text_whole(json_to_real(json_get(f, "low")))),
+		text_bytes(text_whole(json_to_real(json_get(f, "high")))));
 	markup_bytes(out, f, place, "live_bytes");
 	fputs(" live.</p>\n<ol class=\"frames\">\n", out);
 	for (size_t i = 0; i < at_most(json_length(frames), MOST_FRAMES); i++)

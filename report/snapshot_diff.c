@@ -76,7 +76,9 @@ static void add_row(struct changes *changes, const struct model *model, const st
 	change->model = model;
 	change->domain = domain;
 	change->frame_count = count;
-	change->frames = memcpy(xcalloc(count, sizeof(*frames)), frames, count * sizeof(*frames));
+	change->frames = xcalloc(count, sizeof(*frames));
+	for (size_t i = 0; i < count; i++)
+		change->frames[i] = frames[i];
 }
 
 /* The innermost Lua frame of a stack: which line of the program asked for it. */

@@ -120,7 +120,8 @@ int snapshot_show_zones(const struct snapshot *snapshot, const char *name, bool 
 		struct json *out = json_object();
 		json_set_integer(out, "schema", 1);
 		json_set(out, "zones", chosen);
-		json_set(out, "quality", json_share((struct json *)json_get(report, "quality")));
+		struct json *quality = (struct json *)json_get(report, "quality");
+		json_set(out, "quality", quality ? json_share(quality) : json_null());
 		json_print(out, stdout);
 		return 0;
 	}

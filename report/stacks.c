@@ -68,7 +68,7 @@ static struct json *row_json(size_t index, void *context)
 	json_set_string(json, "domain", row->domain == MODEL_SEVERAL ? NULL : p->model->domains[row->domain]);
 	json_set_bool(json, "estimated", row->estimated);
 	if (row->estimated)
-		json_set_bytes(json, "live_error_bytes", (uint64_t)sqrt(fmax(row->figures.live_variance, 0)));
+		json_set_bytes(json, "live_error_bytes", text_whole(sqrt(fmax(row->figures.live_variance, 0))));
 	for (size_t i = 0; i < count; i++) {
 		struct json **frame = &p->made[frames[i]];
 		if (!*frame)

@@ -43,7 +43,7 @@ static void grid(FILE *out, uint64_t top, double from, double to)
 	for (int i = 0; i <= 2; i++) {
 		const double seconds = from + (to - from) * i / 2;
 		fprintf(out, "<text class=\"soft %s\" x=\"%d%%\" y=\"%.0f\">%s</text>\n", i == 0 ? "" : i == 2 ? "number" : "middle", i * 50,
-			TOP + PLOT + 18, text_duration((uint64_t)(seconds > 0 ? seconds * 1e9 : 0)));
+			TOP + PLOT + 18, text_duration(text_whole(seconds * 1e9)));
 	}
 }
 

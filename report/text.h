@@ -34,4 +34,10 @@ int text_width(void);
 void text_error(const char *try_this, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A figure as an integer: 0 for what is below or no number, the largest for what is above. Files may say anything. */
+static inline uint64_t text_whole(double value)
+{
+	return !(value > 0) ? 0 : value >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t)value;
+}
+
 #endif

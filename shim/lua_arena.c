@@ -32,8 +32,10 @@ static bool add_segment(const struct segment *s, uintptr_t top, struct lua_arena
 	uintptr_t at = s->base, end = s->base + s->size;
 	while (at + 16 <= end && at != top) {
 		uint64_t head = *(const uint64_t *)(at + 8), size = head & ~7ull;
-		if (head == FENCEPOST)
+		if (head == FENCEPOST) {
+			sum->blocks--; /* the last one is lj_alloc's record of this segment */
 			return true;
+		}
 		if (size < 16 || size > end - at || (*chunks_left)-- == 0)
 			return false;
 		if (head & IN_USE)

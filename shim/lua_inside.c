@@ -85,17 +85,21 @@ static lua_State *vm_in(const struct map_request *map)
 	struct lua_arena arena;
 	uintptr_t state = map->start + CHUNK_HEAD, end = map->start + map->length;
 	uint64_t size = at(map->start, 8, uint64_t) & ~7ull;
-	if (size < CHUNK_HEAD || size > map->length / 2 || !hr_lua_arena_look((void *)state, LOOK_CHUNKS, &arena))
+	if (size < CHUNK_HEAD || size > map->length / 2)
 		return NULL;
 	uintptr_t L = map->start + size + CHUNK_HEAD;
-	if (L + STATE_CFRAME > end || at(L, OBJECT_TYPE, uint8_t) != TYPE_THREAD)
+	if (L + STATE_CFRAME > end || !sys_readable(L) || !sys_readable(L + STATE_CFRAME - 8) || at(L, OBJECT_TYPE, uint8_t) != TYPE_THREAD)
 		return NULL;
 	uintptr_t g = at(L, STATE_GLOBAL, uintptr_t);
-	if (g < L || g + 16 > end || g & 7 || !in_program(at(g, 0, uintptr_t)) || at(g, 8, uintptr_t) != state)
+	if (g < L || g + 16 > end || g & 7 || !sys_readable(g) || !sys_readable(g + 8) || !in_program(at(g, 0, uintptr_t)) ||
+		at(g, 8, uintptr_t) != state)
 		return NULL;
 	void *ud = NULL;
 	lua_Alloc f = api.getallocf((lua_State *)L, &ud);
-	return (uintptr_t)ud == state && in_program((uintptr_t)*(void **)&f) ? (lua_State *)L : NULL;
+	if ((uintptr_t)ud != state || !in_program((uintptr_t)*(void **)&f))
+		return NULL;
+	/* Only now: until it is known to be LuaJIT's, its list of segments may lead anywhere. */
+	return hr_lua_arena_look((void *)state, LOOK_CHUNKS, &arena) ? (lua_State *)L : NULL;
 }
 
 struct segment {

@@ -33,9 +33,6 @@ declare -A not_there=(
 	[valgrind]=''
 	[reporter]='a page of 20,000 call paths takes under a second|listed in under 100 ms'
 )
-# LuaJIT's mappings are not side by side there, and its records of segments are blocks of its own.
-not_there[address]+='|the_walk_of_an_arena_agrees_with_what_was_allocated'
-not_there[thread]='the_walk_of_an_arena_agrees_with_what_was_allocated'
 
 # under PART NAME COMMAND...: runs a test program and says what came of it.
 under() {

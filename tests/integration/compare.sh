@@ -117,10 +117,10 @@ is "a server that does not start: void, and says why" \
 started+=($!)
 "$heapray" compare --runs 1 --no-bare --allocators glibc --ready 0.05 --settle 0 --load "sleep 30" -- sh -c 'sleep 4711 & sleep 4711' >"$work/out" 2>&1 &
 comparing=$!
-await 10 pgrep -f "sleep 471[1]"
+await 10 pgrep -x -f "sleep 471[1]"
 kill -TERM $comparing
 wait $comparing
 is "interrupted: exit status 2" $? 2
-holds "interrupted: all it started is gone" await 5 sh -c '! pgrep -f "sleep 471[1]"'
+holds "interrupted: all it started is gone" await 5 sh -c '! pgrep -x -f "sleep 471[1]"'
 is "it leaves nothing in /dev/shm" "$(ls -d /dev/shm/heapray-compare.* 2>/dev/null)" ""
 is "others run on" "$(gone "${started[0]}" && echo gone)" ""

@@ -13,9 +13,9 @@ await 10 segment_of "$living"
 watched -- sh -c 'for i in $(seq 300); do (:); done'
 holds "300 forks of one process" test "$(count)" -le $((kept + one_in + 4))
 
-watched -- sh -c 'chain() { [ "$1" -gt 0 ] && { chain $(($1 - 1)) & } || : >$0; }; chain 200' "$work/chained"
+watched -- "$programs/chain" 200 "$work/chained"
 await 60 test -e "$work/chained"
-holds "200 forks, each of the last one's child" test "$(count)" -le $((kept + 3 * one_in))
+holds "200 forks, each of the last one's child" test "$(count)" -le $((kept + 2 * one_in + 4))
 
 # Which of the creations it is is drawn from the clock: 200 in a row without one are one of 400,000.
 watched -- sh -c 'for i in $(seq 500); do /bin/true; done'

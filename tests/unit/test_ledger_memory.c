@@ -297,20 +297,26 @@ START_TEST(the_live_table)
 }
 END_TEST
 
-START_TEST(the_block_in_hand)
+START_TEST(the_blocks_in_hand)
 {
 	size_t all = 16;
-	struct hr_live_hand hand = {.block = 0x7f0000005010, .site = 5, .size = 70000};
+	struct { uint64_t other[3]; struct hr_live_hand hand; } threads[] = {
+		{.hand = {.block = 0x7f0000005010, .site = 5, .size = 70000}},
+		{.hand = {.block = 0}},
+		{.hand = {.block = 0x7f0000006010, .site = 6, .size = 8, .inherited = 1}},
+	};
+	const uint64_t addresses[] = {(uintptr_t)&threads[0], (uintptr_t)&threads[1], (uintptr_t)&threads[2], 1};
 	struct hr_header *header = a_table();
-	header->live.hand = (uintptr_t)&hand;
-	ck_assert_int_eq(live_table_walk(&peek, header, 10, see, &all), 3);
-	ck_assert_uint_eq(seen[0].address, hand.block);
-	ck_assert_uint_eq(seen[0].size, hand.size);
+	header->live.threads = (uintptr_t)addresses;
+	header->live.thread_count = 4; /* the last one is gone */
+	header->live.hand_offset = sizeof threads[0].other;
+	ck_assert_int_eq(live_table_walk(&peek, header, 10, see, &all), 4);
+	ck_assert_uint_eq(seen[0].address, 0x7f0000005010);
+	ck_assert_uint_eq(seen[0].size, 70000);
 	ck_assert_uint_eq(seen[0].site, 5);
 	ck_assert(!seen[0].inherited);
-	hand.inherited = 1;
-	ck_assert_int_eq(live_table_walk(&peek, header, 10, see, &all), 3);
-	ck_assert(seen[3].inherited);
+	ck_assert_uint_eq(seen[1].address, 0x7f0000006010);
+	ck_assert(seen[1].inherited);
 }
 END_TEST
 
@@ -364,7 +370,7 @@ int main(void)
 	tcase_add_test(tests, no_arena_where_the_fields_disagree);
 	tcase_add_test(tests, bss_of_the_executable);
 	tcase_add_test(tests, the_live_table);
-	tcase_add_test(tests, the_block_in_hand);
+	tcase_add_test(tests, the_blocks_in_hand);
 	tcase_add_test(tests, the_live_table_until_enough);
 	tcase_add_test(tests, hostile_geometry);
 	tcase_add_test(tests, hostile_leaves);

@@ -3,7 +3,7 @@
 # under each allocator: the same output, the same status, no hang, and exact books where they can be known.
 . "$(dirname "$0")/../lib.sh"
 
-limit=240 # seconds; a hang is what takes longer
+limit=${TORTURE_LIMIT:-240} # seconds; a hang is what takes longer
 allocators=${TORTURE_ALLOCATORS:-$allocators}
 
 # under ALLOCATOR COMMAND...: bare, with that allocator.
