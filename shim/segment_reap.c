@@ -2,8 +2,9 @@
 /*
  * segment_reap.c - removing the files of ended processes, so that the directory stays bounded.
  *
- * A file may go when the process it names is gone: that is asked of the pid in its name, and only for
- * files whose header says they were made in our pid namespace. The newest 64 such files stay.
+ * A file may go when the process it names is gone, or a zombie, as they stay where the first process of a container waits
+ * for nobody: that is asked of the pid in its name, and only for files whose header says they were made in our pid
+ * namespace. The newest 64 such files stay.
  */
 #include <string.h>
 #include <sys/stat.h>
@@ -41,6 +42,33 @@ static bool parse(const char *name, struct dead *file)
 	return strcmp(name, "seg") == 0;
 }
 
+/* Writes a decimal number. Returns its end. */
+static char *put_number(char *to, uint64_t n)
+{
+	char digits[24];
+	int count = 0;
+	do
+		digits[count++] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (count)
+		*to++ = digits[--count];
+	return to;
+}
+
+static bool is_gone(uint64_t pid)
+{
+	char path[64] = "/proc/", first = '1';
+	if (arch_syscall6(SYS_kill, (long)pid, 0, 0, 0, 0, 0) == -ESRCH)
+		return true;
+	memcpy(put_number(path + 6, pid), "/statm", sizeof "/statm");
+	long fd = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
+	if (!sys_failed(fd)) {
+		sys_read((int)fd, &first, 1); /* its size in pages: a zombie has none */
+		sys_close((int)fd);
+	}
+	return first == '0';
+}
+
 static bool of_our_namespace(int dir, const char *name)
 {
 	struct hr_header h;
@@ -54,19 +82,9 @@ static bool of_our_namespace(int dir, const char *name)
 
 static void remove_one(int dir, const struct dead *file)
 {
-	char name[64], digits[24];
-	size_t at = 0;
-	for (int i = 0; i < 2; i++) {
-		uint64_t n = i ? file->created : file->pid;
-		int count = 0;
-		do
-			digits[count++] = (char)('0' + n % 10);
-		while (n /= 10);
-		while (count)
-			name[at++] = digits[--count];
-		name[at++] = '.';
-	}
-	memcpy(name + at, "seg", 4);
+	char name[64], *end = put_number(name, file->pid);
+	*end++ = '.';
+	memcpy(put_number(end, file->created), ".seg", sizeof ".seg");
 	arch_syscall6(SYS_unlinkat, dir, (long)name, 0, 0, 0, 0);
 }
 
@@ -80,8 +98,7 @@ static size_t collect(int dir, struct dead *dead, char *buffer)
 			at += entry->length;
 			struct dead file;
 			if (count < DEAD_MAX && parse(entry->name, &file) &&
-			    arch_syscall6(SYS_kill, (long)file.pid, 0, 0, 0, 0, 0) == -ESRCH &&
-			    of_our_namespace(dir, entry->name))
+			    is_gone(file.pid) && of_our_namespace(dir, entry->name))
 				dead[count++] = file;
 		}
 	return count;
