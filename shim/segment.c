@@ -197,7 +197,7 @@ static const char *check_dir(const char *dir)
 	return NULL;
 }
 
-static char *put_number(char *at, uint64_t n)
+char *hr_segment_number(char *at, uint64_t n)
 {
 	char digits[24];
 	int count = 0;
@@ -213,9 +213,9 @@ static void make_path(char *path, uint64_t pid, uint64_t created)
 {
 	char *at = stpcpy(path, hr_config.dir);
 	*at++ = '/';
-	at = put_number(at, pid);
+	at = hr_segment_number(at, pid);
 	*at++ = '.';
-	at = put_number(at, created);
+	at = hr_segment_number(at, created);
 	strcpy(at, ".seg");
 }
 

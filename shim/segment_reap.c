@@ -42,25 +42,12 @@ static bool parse(const char *name, struct dead *file)
 	return strcmp(name, "seg") == 0;
 }
 
-/* Writes a decimal number. Returns its end. */
-static char *put_number(char *to, uint64_t n)
-{
-	char digits[24];
-	int count = 0;
-	do
-		digits[count++] = (char)('0' + n % 10);
-	while (n /= 10);
-	while (count)
-		*to++ = digits[--count];
-	return to;
-}
-
 static bool is_gone(uint64_t pid)
 {
 	char path[64] = "/proc/", first = '1';
 	if (arch_syscall6(SYS_kill, (long)pid, 0, 0, 0, 0, 0) == -ESRCH)
 		return true;
-	memcpy(put_number(path + 6, pid), "/statm", sizeof "/statm");
+	memcpy(hr_segment_number(path + 6, pid), "/statm", sizeof "/statm");
 	long fd = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
 	if (!sys_failed(fd)) {
 		sys_read((int)fd, &first, 1); /* its size in pages: a zombie has none */
@@ -82,9 +69,9 @@ static bool of_our_namespace(int dir, const char *name)
 
 static void remove_one(int dir, const struct dead *file)
 {
-	char name[64], *end = put_number(name, file->pid);
+	char name[64], *end = hr_segment_number(name, file->pid);
 	*end++ = '.';
-	memcpy(put_number(end, file->created), ".seg", sizeof ".seg");
+	memcpy(hr_segment_number(end, file->created), ".seg", sizeof ".seg");
 	arch_syscall6(SYS_unlinkat, dir, (long)name, 0, 0, 0, 0);
 }
 
